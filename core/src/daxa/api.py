@@ -1,0 +1,124 @@
+"""All that a plugin author imports.
+
+``from daxa.api import Mission, process, hookimpl`` and the records below are the contract; what is not here may change
+without notice. ``API_VERSION`` is its number.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from daxa.exceptions import (
+    AccessDeniedError,
+    BadEventListError,
+    BadReplyError,
+    CatalogueError,
+    DaxaError,
+    EmptyBandError,
+    InvalidObsIDError,
+    InvalidParameterError,
+    NetworkError,
+    NoCelestialWCSError,
+    NoGoodTimeError,
+    NotAtArchiveError,
+    PluginError,
+    StorageError,
+    TaskError,
+)
+from daxa.hookspecs import hookimpl
+from daxa.ids import DataId, TaskKey
+from daxa.outcome import Caveat, FailureKind, Outcome, State
+from daxa.specs import (
+    API_VERSION,
+    Child,
+    ExecutorSpec,
+    Location,
+    MissionEntry,
+    PluginInfo,
+    ProductLabel,
+    Recipe,
+    RemoteFile,
+    ServiceSpec,
+    ToolSpec,
+    Want,
+)
+
+if TYPE_CHECKING:
+    from daxa.context import Context
+    from daxa.mission.base import Mission
+    from daxa.net.client import Net
+    from daxa.process import Call, Command, Job, Need, Process, Product, collect_caveats, process, report_caveat
+
+_LATE = {
+    "Context": "daxa.context",
+    "Mission": "daxa.mission.base",
+    "Net": "daxa.net.client",
+    "Call": "daxa.process",
+    "Command": "daxa.process",
+    "Job": "daxa.process",
+    "Need": "daxa.process",
+    "Process": "daxa.process",
+    "Product": "daxa.process",
+    "collect_caveats": "daxa.process",
+    "process": "daxa.process",
+    "report_caveat": "daxa.process",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is heavier than plain records when it is first used."""
+    if name in _LATE:
+        import importlib
+
+        return getattr(importlib.import_module(_LATE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "API_VERSION",
+    "AccessDeniedError",
+    "BadEventListError",
+    "BadReplyError",
+    "Call",
+    "CatalogueError",
+    "Caveat",
+    "Child",
+    "Command",
+    "Context",
+    "DataId",
+    "DaxaError",
+    "EmptyBandError",
+    "ExecutorSpec",
+    "FailureKind",
+    "InvalidObsIDError",
+    "InvalidParameterError",
+    "Job",
+    "Location",
+    "Mission",
+    "MissionEntry",
+    "Need",
+    "Net",
+    "NetworkError",
+    "NoCelestialWCSError",
+    "NoGoodTimeError",
+    "NotAtArchiveError",
+    "Outcome",
+    "PluginError",
+    "PluginInfo",
+    "Process",
+    "Product",
+    "ProductLabel",
+    "Recipe",
+    "RemoteFile",
+    "ServiceSpec",
+    "State",
+    "StorageError",
+    "TaskError",
+    "TaskKey",
+    "ToolSpec",
+    "Want",
+    "collect_caveats",
+    "hookimpl",
+    "process",
+    "report_caveat",
+]

@@ -1,0 +1,59 @@
+"""What several commands share: ``--json``, lists read from files, the archive argument."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(function: F) -> F:
+    """Add ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(function)
+
+
+def out_option(function: F) -> F:
+    """Add ``--out``."""
+    return click.option(
+        "--out", type=click.Path(file_okay=False, path_type=Path), help="Output root (otherwise DAXA_OUTPUT)."
+    )(function)
+
+
+def expand_lists(values: Iterable[str]) -> list[str]:
+    """Replace ``@file`` by the words of the file, and split at commas; ``#`` begins a comment.
+
+    Raises
+    ------
+    click.BadParameter
+        If a file cannot be read.
+    """
+    found: list[str] = []
+    for value in values:
+        if value.startswith("@"):
+            try:
+                text = Path(value[1:]).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as problem:
+                raise click.BadParameter(f"the list {value[1:]} cannot be read: {problem}") from problem
+            lines = (line.partition("#")[0] for line in text.splitlines())
+            found += [word for line in lines for word in line.replace(",", " ").split()]
+        else:
+            found += [word for word in value.split(",") if word]
+    return found
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object on one line."""
+    click.echo(json.dumps(value, default=str))
+
+
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print columns, as wide as they need to be."""
+    table = [[str(cell) for cell in row] for row in rows]
+    widths = [max([len(header), *(len(row[index]) for row in table)]) for index, header in enumerate(headers)]
+    for row in [list(headers), *table]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,144 @@
+"""The Context: configuration, plugins and registry, host limits. One is given to everything else.
+
+The process's default context is made when it is first needed. It is the only process-wide state of the project, so that
+missions and archives that download side by side share the limits of their hosts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from daxa.config import Config
+from daxa.events import Publisher
+from daxa.plugins import Plugins
+from daxa.registry import Registry
+
+if TYPE_CHECKING:
+    from daxa.net.limits import HostLimits
+
+
+class Context:
+    """Everything a mission, an archive or a command needs of its surroundings.
+
+    Parameters
+    ----------
+    config : Config, optional
+        Settings; by default those of environment and file.
+    plugins : Plugins, optional
+        By default what is installed, discovered on first use.
+    **settings
+        Settings that win over environment and file: ``output=``, ``cache=``, ``cores=``, ``offline=``,
+        ``url_<service>=``.
+    """
+
+    def __init__(self, config: Config | None = None, plugins: Plugins | None = None, **settings: Any) -> None:
+        self.config = config if config is not None else Config(arguments=settings)
+        self.events = Publisher()
+        self._plugins = plugins
+        self._registry: Registry | None = None
+        self._hosts: HostLimits | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def plugins(self) -> Plugins:
+        """The plugins with their load report."""
+        with self._lock:
+            if self._plugins is None:
+                plugins = Plugins()
+                plugins.discover()
+                self._plugins = plugins
+            return self._plugins
+
+    @property
+    def registry(self) -> Registry:
+        """What the plugins provide."""
+        with self._lock:
+            if self._registry is None:
+                registry = Registry(self.plugins)
+                for _owner, subscriber in self.plugins.each("daxa_subscribers"):
+                    self.events.subscribe(subscriber)
+                self._registry = registry
+            return self._registry
+
+    @property
+    def hosts(self) -> HostLimits:
+        """Limits per host, shared by all that downloads in this context."""
+        with self._lock:
+            if self._hosts is None:
+                from daxa.net.limits import HostLimits
+
+                self._hosts = HostLimits()
+            return self._hosts
+
+    def service_url(self, name: str) -> str:
+        """Address of a registered service, as the configuration has it.
+
+        Raises
+        ------
+        UnknownNameError
+            If no such service is registered.
+        """
+        from daxa.exceptions import UnknownNameError
+
+        spec = self.registry.services.get(name)
+        if spec is None:
+            raise UnknownNameError(
+                f"No service {name!r} is registered.",
+                expected=f"one of {', '.join(sorted(self.registry.services))}",
+                remedy="declare it with the hook daxa_register_services",
+                value=name,
+            )
+        return str(self.config.service(name, spec.url).value)
+
+    def services(self) -> Mapping[str, str]:
+        """Addresses in use, by service name."""
+        return {name: self.service_url(name) for name in self.registry.services}
+
+    @property
+    def archives_path(self) -> Path:
+        """Directory that holds the archives."""
+        return self.config.output / "archives"
+
+
+class _Default:
+    """Holds the process's own context, made on first use."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._context: Context | None = None
+
+    def get(self) -> Context:
+        with self._lock:
+            if self._context is None:
+                self._context = Context()
+            return self._context
+
+
+_current: ContextVar[Context | _Default] = ContextVar("daxa_context", default=_Default())  # noqa: B039 - one for all
+
+
+def current_context() -> Context:
+    """Return the context in force: that of :func:`use_context`, else the process's own."""
+    held = _current.get()
+    return held.get() if isinstance(held, _Default) else held
+
+
+@contextmanager
+def use_context(context: Context) -> Iterator[Context]:
+    """Use another context for the length of a block.
+
+    Parameters
+    ----------
+    context : Context
+        The one to use.
+    """
+    token = _current.set(context)
+    try:
+        yield context
+    finally:
+        _current.reset(token)

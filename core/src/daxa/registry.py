@@ -1,0 +1,239 @@
+"""What the plugins provide, by name: missions, processes, tools, services, executors, recipes."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import define, field
+
+from daxa.exceptions import MissingPluginError, PluginError, UnknownNameError
+from daxa.plugins import Plugins
+from daxa.specs import ExecutorSpec, MissionEntry, Recipe, ServiceSpec, ToolSpec, load_target
+
+if TYPE_CHECKING:
+    from daxa.mission.base import Mission
+    from daxa.process import Process
+
+CORE_SERVICES: Final = (
+    ServiceSpec(
+        name="HEASARC",
+        url="https://heasarc.gsfc.nasa.gov/FTP/",
+        connections=4,
+        title="files of NASA's HEASARC",
+    ),
+    ServiceSpec(
+        name="HEASARC_TAP",
+        url="https://heasarc.gsfc.nasa.gov/xamin/vo/tap",
+        connections=2,
+        title="tables of NASA's HEASARC",
+    ),
+    ServiceSpec(
+        name="HEASARC_S3",
+        url="https://nasa-heasarc.s3.amazonaws.com/",
+        connections=16,
+        title="HEASARC's mirror in the cloud",
+    ),
+    ServiceSpec(
+        name="SESAME",
+        url="https://cds.unistra.fr/cgi-bin/nph-sesame/",
+        connections=2,
+        title="names to positions, at the CDS",
+    ),
+)
+"""Services that serve several missions, and so belong to no mission's plugin."""
+
+NOT_YET_WRITTEN: Final[Mapping[str, str]] = {
+    "Swift": "swift",
+    "Suzaku": "suzaku",
+    "ASCA": "asca",
+    "INTEGRALPointed": "integral_pointed",
+    "XRISMPointed": "xrism_pointed",
+}
+"""Missions of DAXA 0.3 that have no plugin yet: class and internal name."""
+
+KNOWN_PLUGINS: Final[Mapping[str, str]] = {
+    "XMMPointed": "daxa-xmm",
+    "Chandra": "daxa-chandra",
+    "eROSITACalPV": "daxa-erosita",
+    "eRASS1DE": "daxa-erosita",
+    "ROSATPointed": "daxa-rosat",
+    "ROSATAllSky": "daxa-rosat",
+    "NuSTARPointed": "daxa-nustar",
+}
+"""Classes of our own plugins, to tell what to install."""
+
+
+@define
+class Registry:
+    """Everything registered, filled from the plugins when it is first asked for.
+
+    Parameters
+    ----------
+    plugins : Plugins
+        The plugins of the context, already discovered.
+    """
+
+    plugins: Plugins
+    missions: dict[str, MissionEntry] = field(init=False, factory=dict)
+    tools: dict[str, ToolSpec] = field(init=False, factory=dict)
+    services: dict[str, ServiceSpec] = field(init=False, factory=dict)
+    executors: dict[str, ExecutorSpec] = field(init=False, factory=dict)
+    recipes: dict[str, Recipe] = field(init=False, factory=dict)
+    process_modules: tuple[str, ...] = field(init=False, default=())
+    owners: dict[tuple[str, str], str] = field(init=False, factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        for service in CORE_SERVICES:
+            self._claim("service", self.services, service, "daxa-core")
+        for hook, kind, table, record in (
+            ("daxa_register_missions", "mission", self.missions, MissionEntry),
+            ("daxa_register_services", "service", self.services, ServiceSpec),
+            ("daxa_register_tools", "tool", self.tools, ToolSpec),
+            ("daxa_register_executors", "executor", self.executors, ExecutorSpec),
+            ("daxa_register_recipes", "recipe", self.recipes, Recipe),
+        ):
+            for owner, answer in self.plugins.each(hook):
+                if isinstance(answer, record):
+                    self._claim(kind, table, answer, owner)
+                else:
+                    self.plugins.complain(owner, f"{hook} gave {answer!r}, not a {record.__name__}")
+        modules = []
+        for owner, answer in self.plugins.each("daxa_register_processes"):
+            if isinstance(answer, str):
+                modules.append(answer)
+            else:
+                self.plugins.complain(owner, f"daxa_register_processes gave {answer!r}, not a module's name")
+        self.process_modules = tuple(modules)
+
+    def _claim(self, kind: str, table: dict[str, Any], record: Any, owner: str) -> None:
+        """Enter a record; the first to claim a name keeps it, whoever comes later is told."""
+        present = table.get(record.name)
+        if present is not None:
+            if present != record:
+                first = self.owners[kind, record.name]
+                self.plugins.complain(owner, f"the {kind} {record.name!r} is claimed already, by {first}")
+            return
+        if kind == "mission":
+            taken = [entry.name for entry in self.missions.values() if entry.class_name == record.class_name]
+            if taken:
+                self.plugins.complain(owner, f"the class name {record.class_name!r} is taken by mission {taken[0]}")
+                return
+        table[record.name] = record
+        self.owners[kind, record.name] = owner
+
+    def mission_entry(self, name: str) -> MissionEntry:
+        """Find a mission by internal or class name.
+
+        Raises
+        ------
+        MissingPluginError
+            If no plugin provides it.
+        """
+        if name in self.missions:
+            return self.missions[name]
+        for entry in self.missions.values():
+            if entry.class_name == name:
+                return entry
+        raise self.missing_mission(name)
+
+    def missing_mission(self, name: str) -> MissingPluginError:
+        """Make the error that says how to get a mission."""
+        if name in NOT_YET_WRITTEN or name in NOT_YET_WRITTEN.values():
+            remedy = "nobody has written a plugin for it yet; the plugin author's guide in the documentation tells how"
+        elif name in KNOWN_PLUGINS:
+            remedy = f"pip install {KNOWN_PLUGINS[name]}"
+        else:
+            remedy = "install the plugin that provides it; `daxa plugins` lists what is here and what failed to load"
+        return MissingPluginError(
+            f"No installed plugin provides the mission {name!r}.",
+            expected=f"one of {', '.join(sorted(self.missions)) or 'none, no mission plugin is installed'}",
+            remedy=remedy,
+            value=name,
+        )
+
+    def mission_class(self, name: str) -> type[Mission]:
+        """Import the class of a mission, by internal or class name.
+
+        Raises
+        ------
+        MissingPluginError
+            If no plugin provides it.
+        PluginError
+            If its class cannot be imported.
+        """
+        entry = self.mission_entry(name)
+        try:
+            found = load_target(entry.target)
+        except ImportError as problem:
+            raise PluginError(
+                f"The mission {entry.name} cannot be imported: {problem}.",
+                remedy=f"reinstall {self.owners['mission', entry.name]}",
+            ) from problem
+        if found.name != entry.name:
+            raise PluginError(
+                f"{entry.target} says its name is {found.name!r}, the plugin registered {entry.name!r}.",
+                remedy=f"update {self.owners['mission', entry.name]}",
+            )
+        return found  # type: ignore[no-any-return]
+
+    def mission_classes(self) -> Iterator[tuple[str, type[Mission]]]:
+        """All missions by internal name, imported one after the other."""
+        for name in self.missions:
+            yield name, self.mission_class(name)
+
+    def processes(self, mission: str) -> dict[str, Process]:
+        """All processes that can serve a mission, by name: its own, then those for any mission.
+
+        Raises
+        ------
+        PluginError
+            If two processes of a mission have one name.
+        """
+        from daxa.process import Process
+
+        entry = self.mission_entry(mission)
+        found: dict[str, Process] = {}
+        modules = ([entry.processes] if entry.processes else []) + list(self.process_modules)
+        for module_name in modules:
+            for value in vars(importlib.import_module(module_name)).values():
+                if not isinstance(value, Process) or (value.missions and mission not in value.missions):
+                    continue
+                present = found.setdefault(value.name, value)
+                if present is not value:
+                    raise PluginError(
+                        f"Two processes of {mission} are called {value.name!r}, in {present.module} and"
+                        f" {value.module}.",
+                        remedy="rename one of them",
+                    )
+        return found
+
+    def process(self, mission: str, name: str) -> Process:
+        """Find one process.
+
+        Raises
+        ------
+        UnknownNameError
+            If the mission has none of that name.
+        """
+        known = self.processes(mission)
+        if name not in known:
+            raise UnknownNameError(
+                f"{mission} has no process {name!r}.",
+                expected=f"one of {', '.join(sorted(known)) or 'none'}",
+                remedy="correct the name, or install the plugin that provides the process",
+                value=name,
+            )
+        return known[name]
+
+    def recipe(self, mission: str) -> Recipe | None:
+        """The chain that ``arch.process()`` runs for a mission: its own, else one for any mission."""
+        candidates = [recipe for recipe in self.recipes.values() if recipe.default]
+        for recipe in candidates:
+            if mission in recipe.missions:
+                return recipe
+        for recipe in candidates:
+            if not recipe.missions:
+                return recipe
+        return None

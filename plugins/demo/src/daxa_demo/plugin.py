@@ -1,0 +1,18 @@
+"""Entry module: the ``daxa demo`` command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from daxa.api import hookimpl
+
+if TYPE_CHECKING:
+    import click
+
+
+@hookimpl
+def daxa_register_commands(cli: click.Group) -> None:
+    """Add ``daxa demo``."""
+    from daxa_demo.cli import demo
+
+    cli.add_command(demo)

@@ -1,0 +1,1 @@
+"""DAXA plugin rosat."""

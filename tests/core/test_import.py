@@ -1,0 +1,53 @@
+"""What an import may cost, and what it refuses to stand beside."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"astropy", "pandas", "aiohttp", "scipy", "numpy", "matplotlib", "regions", "tqdm"}
+
+
+def modules_after(statement):
+    code = f"import sys\n{statement}\nprint('\\n'.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import daxa",
+        "import daxa.api",
+        "from daxa.context import Context; Context().registry",
+        "from click.testing import CliRunner; from daxa.cli import cli; CliRunner().invoke(cli, ['--help'])",
+    ],
+)
+def test_nothing_heavy_is_imported(statement):
+    assert not modules_after(statement) & HEAVY
+
+
+def test_every_entry_module_is_light():
+    from daxa.plugins import _entry_points
+
+    for point, _dist in _entry_points():
+        assert not modules_after(f"import {point.value.partition(':')[0]}") & HEAVY, point.value
+
+
+def test_pypis_daxa_beside_ours_is_refused_with_both_repairs(tmp_path):
+    info = tmp_path / "daxa-0.3.7.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: daxa\nVersion: 0.3.7\n")
+    (info / "RECORD").write_text("")
+    (info / "INSTALLER").write_text("pip\n")
+    code = f"import sys; sys.path.append({str(tmp_path)!r})\nimport daxa"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "ConflictingInstallationError" in done.stderr and "0.3.7" in done.stderr
+    assert "pip uninstall -y daxa`" in done.stderr and "pip uninstall -y daxa-core`" in done.stderr
+
+
+def test_the_library_writes_nothing_at_import(tmp_path):
+    code = "import daxa, daxa.api; from daxa.context import current_context; current_context().registry"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env={"HOME": str(tmp_path)})
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,104 @@
+import importlib.metadata
+import types
+
+import pytest
+
+from daxa.api import API_VERSION, MissionEntry, PluginInfo, hookimpl
+from daxa.exceptions import MissingPluginError
+from daxa.plugins import Plugins
+from daxa.registry import Registry
+
+
+def module(name, **functions):
+    made = types.ModuleType(name)
+    for attribute, function in functions.items():
+        setattr(made, attribute, hookimpl(function))
+    return made
+
+
+def entry(name, target="somewhere:Thing"):
+    return MissionEntry(name=name, title=name.title(), target=target)
+
+
+def good(name="vela", target="somewhere:Vela"):
+    return module(f"good_{name}", daxa_register_missions=lambda: [entry(name, target)])
+
+
+def raising():
+    raise RuntimeError("no such luck")
+
+
+async def coroutine_hook():
+    return []
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        (module("misspelt", daxa_register_mission=lambda: []), "there is no hook 'daxa_register_mission'"),
+        (module("coroutine", daxa_register_missions=coroutine_hook), "coroutine"),
+        (module("newer", daxa_plugin_info=lambda: PluginInfo(api=API_VERSION + 1)), "newer daxa-core"),
+        (module("older", daxa_plugin_info=lambda: PluginInfo(api=0)), "update the plugin"),
+        (module("greedy", daxa_register_missions=lambda telescope: []), "takes telescope"),
+        (module("raising", daxa_register_missions=raising), "no such luck"),
+        (module("raising_info", daxa_plugin_info=raising), "no such luck"),
+        (module("wrong_type", daxa_register_missions=lambda: ["xmm"]), "not a MissionEntry"),
+        (module("taken", daxa_register_missions=lambda: [entry("vela", "elsewhere:Other")]), "claimed already"),
+        (module("same_class", daxa_register_missions=lambda: [entry("vela2", "elsewhere:Vela")]), "is taken"),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, types.ModuleType) else "",
+)
+def test_a_bad_plugin_is_reported_by_name_while_the_rest_works(broken, says):
+    plugins = Plugins()
+    plugins.register(good(), "good")
+    plugins.register(broken, "bad")
+    plugins.register(good("puppis", "somewhere:Puppis"), "last")
+    registry = Registry(plugins)
+    assert set(registry.missions) == {"vela", "puppis"}
+    assert registry.missions["vela"].target == "somewhere:Vela"
+    errors = {record.name: record.error for record in plugins.records}
+    assert says in errors["bad"] and not errors["good"] and not errors["last"]
+
+
+class Point:
+    """An entry point as importlib.metadata gives it."""
+
+    def __init__(self, name, loader):
+        self.name, self.value, self.dist, self._loader = name, name, None, loader
+
+    def load(self):
+        return self._loader()
+
+
+def test_one_that_cannot_be_imported_takes_nothing_down(monkeypatch):
+    def broken():
+        raise ImportError("No module named 'numpty'")
+
+    def leaving():
+        raise SystemExit(3)
+
+    points = [Point("b", broken), Point("l", leaving), Point("g", lambda: good())]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
+    plugins = Plugins()
+    plugins.discover()
+    errors = {record.name: record.error for record in plugins.records}
+    assert "numpty" in errors["b"] and "SystemExit" in errors["l"] and errors["g"] is None
+    assert "vela" in Registry(plugins).missions
+
+
+def test_a_missing_mission_says_what_to_install():
+    registry = Registry(Plugins())
+    with pytest.raises(MissingPluginError, match="pip install daxa-xmm"):
+        registry.mission_entry("XMMPointed")
+    with pytest.raises(MissingPluginError, match="author's guide"):
+        registry.mission_entry("Swift")
+    with pytest.raises(ImportError, match="daxa plugins"):
+        registry.mission_entry("Nonesuch")
+
+
+def test_what_is_installed_here_loads_without_error():
+    plugins = Plugins()
+    plugins.discover()
+    assert [record for record in plugins.records if record.error] == []
+    assert {"daxa-xmm", "daxa-chandra", "daxa-native"} <= {record.distribution for record in plugins.records}
+    assert all(record.version and record.location for record in plugins.records)
