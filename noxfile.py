@@ -83,7 +83,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Strict typing of the core and of daxa_testing."""
     install(session, "types")
-    session.run("mypy", "core/src/daxa/exceptions.py", "core/src/daxa/ids.py", "--follow-imports=silent")
+    session.run("mypy", "core/src/daxa", "plugins/testing/src/daxa_testing")
 
 
 @nox.session
@@ -104,7 +104,7 @@ def wheel(session: nox.Session) -> None:
     session.run("python", "-m", "venv", str(fresh), external=True)
     python = str(fresh / "bin" / "python")
     session.run(python, "-m", "pip", "install", "-q", *built, external=True)
-    session.run(str(fresh / "bin" / "daxa"), "plugins", external=True)
+    session.run(python, str(ROOT / "tests" / "check_wheels.py"), external=True)
 
 
 @nox.session

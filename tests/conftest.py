@@ -7,7 +7,7 @@ def anyio_backend():
 
 
 @pytest.fixture(autouse=True)
-def own_surroundings(tmp_path, monkeypatch):
+def own_surroundings(tmp_path, tmp_path_factory, monkeypatch):
     """Every test has its own output, cache and configuration, whatever the user's environment says."""
     import os
 
@@ -17,4 +17,5 @@ def own_surroundings(tmp_path, monkeypatch):
     monkeypatch.setenv("DAXA_OUTPUT", str(tmp_path / "output"))
     monkeypatch.setenv("DAXA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("DAXA_CONFIG", str(tmp_path / "config.toml"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    # a directory that is there: astropy warns of one that is not
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("xdg")))

@@ -19,8 +19,10 @@ def modules_after(statement):
     [
         "import daxa",
         "import daxa.api",
+        "import daxa.mission; dir(daxa.mission); list(daxa.mission.MISS_INDEX)",
         "from daxa.context import Context; Context().registry",
         "from click.testing import CliRunner; from daxa.cli import cli; CliRunner().invoke(cli, ['--help'])",
+        "from daxa.mission import XMMPointed, Chandra, ROSATPointed, NuSTARPointed",
     ],
 )
 def test_nothing_heavy_is_imported(statement):
@@ -48,6 +50,6 @@ def test_pypis_daxa_beside_ours_is_refused_with_both_repairs(tmp_path):
 
 
 def test_the_library_writes_nothing_at_import(tmp_path):
-    code = "import daxa, daxa.api; from daxa.context import current_context; current_context().registry"
+    code = "import daxa, daxa.api, daxa.mission; from daxa.context import current_context; current_context().registry"
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env={"HOME": str(tmp_path)})
     assert list(tmp_path.iterdir()) == []

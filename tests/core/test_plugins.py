@@ -1,9 +1,12 @@
 import importlib.metadata
 import types
 
+import click
 import pytest
 
-from daxa.api import API_VERSION, MissionEntry, PluginInfo, hookimpl
+from daxa.api import API_VERSION, ExecutorSpec, MissionEntry, PluginInfo, Recipe, ServiceSpec, ToolSpec, hookimpl
+from daxa.context import Context
+from daxa.events import DownloadEnded
 from daxa.exceptions import MissingPluginError
 from daxa.plugins import Plugins
 from daxa.registry import Registry
@@ -102,3 +105,67 @@ def test_what_is_installed_here_loads_without_error():
     assert [record for record in plugins.records if record.error] == []
     assert {"daxa-xmm", "daxa-chandra", "daxa-native"} <= {record.distribution for record in plugins.records}
     assert all(record.version and record.location for record in plugins.records)
+
+
+def everything(heard):
+    def daxa_register_commands(cli):
+        cli.add_command(click.Command("observe"))
+
+    return module(
+        "everything",
+        daxa_plugin_info=lambda: PluginInfo(api=1, homepage="https://vela.example/"),
+        daxa_register_missions=lambda: [entry("vela")],
+        daxa_register_processes=lambda: ["json"],
+        daxa_register_services=lambda: [ServiceSpec(name="VELA", url="https://vela.example/data/")],
+        daxa_register_tools=lambda: [ToolSpec(name="velasoft", title="VelaSoft", executables=("velachain",))],
+        daxa_register_executors=lambda: [ExecutorSpec(name="far", target="somewhere:Far")],
+        daxa_register_recipes=lambda: [
+            Recipe(name="any", processes=("image",)),
+            Recipe(name="full_vela", processes=("clean", "image"), missions=("vela",)),
+        ],
+        daxa_register_commands=daxa_register_commands,
+        daxa_subscribers=lambda: [heard.append],
+    )
+
+
+def test_every_hook_is_heard(monkeypatch):
+    heard = []
+    plugins = Plugins()
+    plugins.register(everything(heard), "everything")
+    context = Context(plugins=plugins)
+    registry = context.registry
+    assert set(registry.missions) == {"vela"} and registry.process_modules == ("json",)
+    assert registry.tools["velasoft"].executables == ("velachain",)
+    assert registry.executors["far"].target == "somewhere:Far"
+    assert registry.recipe("vela").name == "full_vela" and registry.recipe("other").name == "any"
+    assert context.service_url("VELA") == "https://vela.example/data/"
+    monkeypatch.setenv("DAXA_URL_VELA", "http://127.0.0.1:1/")
+    assert context.service_url("VELA") == "http://127.0.0.1:1/"
+    context.events.publish(DownloadEnded(mission="vela"))
+    assert heard == [DownloadEnded(mission="vela")]
+    group = click.Group("daxa")
+    assert list(plugins.each("daxa_register_commands", cli=group)) == []
+    assert list(group.commands) == ["observe"]
+    assert [record.error for record in plugins.records] == [None]
+
+
+def test_a_subscriber_that_raises_disturbs_nothing(caplog):
+    heard = []
+
+    def deaf(event):
+        raise ValueError("what?")
+
+    context = Context(plugins=Plugins())
+    context.events.subscribe(deaf)
+    context.events.subscribe(heard.append)
+    context.events.publish(DownloadEnded(mission="vela"))
+    assert len(heard) == 1 and "subscriber" in caplog.text
+
+
+def test_two_plugins_may_declare_one_service_alike():
+    service = ServiceSpec(name="VELA", url="https://vela.example/")
+    plugins = Plugins()
+    for name in ("a", "b"):
+        plugins.register(module(name, daxa_register_services=lambda: [service]), name)
+    assert "VELA" in Registry(plugins).services
+    assert [record.error for record in plugins.records] == [None, None]

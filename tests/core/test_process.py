@@ -3,7 +3,7 @@ import pickle
 import pytest
 
 from daxa.api import Call, Command, DataId, InvalidParameterError, Job, Need, PluginError, Product, process
-from daxa.exceptions import BadEventListError
+from daxa.exceptions import BadEventListError, TaskError
 
 
 @process(level="obs", produces={"ccf": "ccf.cif"})
@@ -92,4 +92,9 @@ def test_a_coroutine_body_is_refused():
 def test_errors_survive_a_process_boundary():
     error = BadEventListError("It is damaged.", expected="a list", remedy="fetch it again", path="/x")
     again = pickle.loads(pickle.dumps(error))
-    assert type(again) is BadEventListError and str(again) == str(error) and again.context == {"path": "/x"}
+    assert (
+        type(again) is BadEventListError
+        and isinstance(again, TaskError)
+        and str(again) == str(error)
+        and again.context == {"path": "/x"}
+    )

@@ -21,6 +21,7 @@ from daxa.exceptions import (
     NoCelestialWCSError,
     NoGoodTimeError,
     NotAtArchiveError,
+    OfflineError,
     PluginError,
     StorageError,
     TaskError,
@@ -47,6 +48,18 @@ if TYPE_CHECKING:
     from daxa.context import Context
     from daxa.mission.base import Mission
     from daxa.net.client import Net
+    from daxa.net.heasarc import heasarc_file
+    from daxa.net.listing import Entry
+    from daxa.net.tables import (
+        on_the_sky,
+        public_now,
+        texts,
+        time_from_seconds,
+        utc_from_mjd,
+        utc_from_text,
+        whole_numbers,
+        whole_table,
+    )
     from daxa.process import Call, Command, Job, Need, Process, Product, collect_caveats, process, report_caveat
 
 _LATE = {
@@ -55,13 +68,23 @@ _LATE = {
     "Net": "daxa.net.client",
     "Call": "daxa.process",
     "Command": "daxa.process",
+    "Entry": "daxa.net.listing",
     "Job": "daxa.process",
     "Need": "daxa.process",
     "Process": "daxa.process",
     "Product": "daxa.process",
     "collect_caveats": "daxa.process",
+    "heasarc_file": "daxa.net.heasarc",
+    "on_the_sky": "daxa.net.tables",
     "process": "daxa.process",
+    "public_now": "daxa.net.tables",
     "report_caveat": "daxa.process",
+    "texts": "daxa.net.tables",
+    "time_from_seconds": "daxa.net.tables",
+    "utc_from_mjd": "daxa.net.tables",
+    "utc_from_text": "daxa.net.tables",
+    "whole_numbers": "daxa.net.tables",
+    "whole_table": "daxa.net.tables",
 }
 
 
@@ -88,6 +111,7 @@ __all__ = [
     "DataId",
     "DaxaError",
     "EmptyBandError",
+    "Entry",
     "ExecutorSpec",
     "FailureKind",
     "InvalidObsIDError",
@@ -102,6 +126,7 @@ __all__ = [
     "NoCelestialWCSError",
     "NoGoodTimeError",
     "NotAtArchiveError",
+    "OfflineError",
     "Outcome",
     "PluginError",
     "PluginInfo",
@@ -118,7 +143,16 @@ __all__ = [
     "ToolSpec",
     "Want",
     "collect_caveats",
+    "heasarc_file",
     "hookimpl",
+    "on_the_sky",
     "process",
+    "public_now",
     "report_caveat",
+    "texts",
+    "time_from_seconds",
+    "utc_from_mjd",
+    "utc_from_text",
+    "whole_numbers",
+    "whole_table",
 ]

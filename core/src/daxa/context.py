@@ -11,15 +11,32 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from daxa.config import Config
-from daxa.events import Publisher
+from daxa.events import Event, Publisher, Subscriber
 from daxa.plugins import Plugins
 from daxa.registry import Registry
+from daxa.specs import load_target
 
 if TYPE_CHECKING:
     from daxa.net.limits import HostLimits
+
+
+CORE_SUBSCRIBERS: Final = ("daxa.report.progress:ProgressLines",)
+"""Our own subscribers, by name as a plugin's would be: they live on a floor above this one, and are imported late."""
+
+
+def _late_subscriber(target: str) -> Subscriber:
+    """A subscriber that is imported when the first event comes."""
+    made: list[Subscriber] = []
+
+    def subscriber(event: Event) -> None:
+        if not made:
+            made.append(load_target(target)())
+        made[0](event)
+
+    return subscriber
 
 
 class Context:
@@ -39,6 +56,8 @@ class Context:
     def __init__(self, config: Config | None = None, plugins: Plugins | None = None, **settings: Any) -> None:
         self.config = config if config is not None else Config(arguments=settings)
         self.events = Publisher()
+        for target in CORE_SUBSCRIBERS:
+            self.events.subscribe(_late_subscriber(target))
         self._plugins = plugins
         self._registry: Registry | None = None
         self._hosts: HostLimits | None = None

@@ -7,6 +7,7 @@ was expected, and what to do about it. The names of DAXA 0.3's exceptions are ke
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 
@@ -138,6 +139,12 @@ class UnknownNameError(DaxaError, KeyError):
     __str__ = DaxaError.__str__  # KeyError would show the repr
 
 
+class MissingFileError(DaxaError, FileNotFoundError):
+    """A file or directory that is named, or should be there, is not."""
+
+    code = "missing-file"
+
+
 class NameNotResolvedError(DaxaError, LookupError):
     """No name service knows the object."""
 
@@ -262,6 +269,18 @@ class DAXADownloadError(DaxaError, OSError):
     """
 
     code = "download"
+
+    @classmethod
+    def of(cls, results: Sequence[Any]) -> DAXADownloadError:
+        """Make the error of files that could not be fetched; each result has mission, obs_id, url and cause."""
+        first = results[0]
+        more = f", and {len(results) - 1} more" if len(results) > 1 else ""
+        return cls(
+            f"Not everything could be fetched: {first.mission} {first.obs_id}: {first.cause} ({first.url}){more}.",
+            expected="every file whole",
+            remedy="call download again, it fetches what is missing; the error's `results` name every file",
+            results=list(results),
+        )
 
     @property
     def results(self) -> list[Any]:

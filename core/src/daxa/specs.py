@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
 from attrs import Converter, field, frozen
@@ -48,6 +48,10 @@ def load_target(target: str) -> Any:
 
 def _tuple(value: Any) -> tuple[Any, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _all(value: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(value)
 
 
 def _words(value: Any) -> tuple[str, ...]:
@@ -281,7 +285,7 @@ class RemoteFile:
 
     obs_id: str
     path: str
-    locations: tuple[Location, ...] = field(converter=tuple)
+    locations: tuple[Location, ...] = field(converter=_all)
     unpack: Unpack = "none"
     members: tuple[str, ...] = field(default=(), converter=_tuple)
     decompress_members: bool = True
@@ -343,4 +347,4 @@ class Child:
     usable: bool = True
     reason: str = ""
     info: Mapping[str, Any] = field(factory=dict)
-    children: tuple[Child, ...] = field(default=(), converter=tuple)
+    children: tuple[Child, ...] = field(default=(), converter=_all)

@@ -1,1 +1,1 @@
-"""DAXA plugin chandra."""
+"""Chandra for DAXA."""

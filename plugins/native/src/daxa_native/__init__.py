@@ -1,1 +1,37 @@
-"""DAXA plugin native."""
+"""Mission-agnostic reduction of X-ray event lists in pure Python.
+
+Three plain functions, each of which reads a FITS file, writes one file, and returns its path: `clean_events`, `image`
+and `quicklook`. The same functions are the bodies of the processes of those names. Nothing heavy is imported before one
+of them is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from daxa_native.cleaning import clean_events
+    from daxa_native.imaging import image
+    from daxa_native.picture import quicklook
+
+_LATE = {
+    "clean_events": "daxa_native.cleaning",
+    "image": "daxa_native.imaging",
+    "quicklook": "daxa_native.picture",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a function when it is first used."""
+    if name in _LATE:
+        import importlib
+
+        return getattr(importlib.import_module(_LATE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})
+
+
+__all__ = ["clean_events", "image", "quicklook"]

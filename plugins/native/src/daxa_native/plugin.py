@@ -1,1 +1,23 @@
-"""Entry module of the plugin."""
+"""Entry module of the plugin; imports nothing heavy."""
+
+from __future__ import annotations
+
+from daxa.api import API_VERSION, PluginInfo, Recipe, hookimpl
+
+
+@hookimpl
+def daxa_plugin_info() -> PluginInfo:
+    """Say which contract the plugin was written for."""
+    return PluginInfo(api=API_VERSION)
+
+
+@hookimpl
+def daxa_register_processes() -> list[str]:
+    """Name the module of the processes."""
+    return ["daxa_native.processes"]
+
+
+@hookimpl
+def daxa_register_recipes() -> list[Recipe]:
+    """Name the chain that serves missions without one of their own."""
+    return [Recipe(name="native", processes=("clean_events", "image", "quicklook"))]

@@ -1,1 +1,1 @@
-"""DAXA plugin nustar."""
+"""NuSTAR for DAXA."""

@@ -1,1 +1,1 @@
-"""DAXA plugin rosat."""
+"""ROSAT for DAXA: pointed observations, and the tiles of the all-sky survey."""

@@ -1,1 +1,18 @@
-"""Entry module of the plugin."""
+"""Entry module: the ``daxa sky`` command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from daxa.api import hookimpl
+
+if TYPE_CHECKING:
+    import click
+
+
+@hookimpl
+def daxa_register_commands(cli: click.Group) -> None:
+    """Add ``daxa sky``."""
+    from daxa_testing.cli import sky
+
+    cli.add_command(sky)

@@ -1,1 +1,1 @@
-"""DAXA plugin xmm."""
+"""XMM-Newton for DAXA."""

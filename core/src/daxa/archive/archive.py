@@ -1,0 +1,325 @@
+"""The Archive: a set of observations with everything that happened to them."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.to_thread
+
+from daxa.archive import layout
+from daxa.archive.declaration import Declaration, declare, load_missions
+from daxa.archive.reading import Reading
+from daxa.archive.running import RunRequest, RunSummary, run_processes
+from daxa.context import Context, current_context
+from daxa.exceptions import (
+    ArchiveExistsError,
+    ArchiveNotFoundError,
+    ArchiveNotOpenError,
+    EventLoopInUseError,
+    StorageError,
+)
+from daxa.ids import check_archive_name
+from daxa.store.records import ArchiveRecord
+
+if TYPE_CHECKING:
+    from daxa.mission.base import Mission
+    from daxa.process import Process
+
+log = logging.getLogger(__name__)
+
+
+class Archive(Reading):
+    """A named set of observations of several missions, on disk, with the record of all that was done to them.
+
+    ``arch = await Archive(name, missions)`` declares one: its observations are downloaded, their products are placed
+    under the archive's names, and everything is recorded. ``arch = await Archive(name)`` opens it again, without
+    network. It is an asynchronous context manager as well.
+
+    Parameters
+    ----------
+    archive_name : str
+        Name; any printable characters but separators.
+    missions : Mission or sequence of Mission, optional
+        Filtered missions. Without them an existing archive is opened.
+    clobber : bool
+        Whether an archive of that name is removed first.
+    download_products : bool or dict of str to bool, optional
+        Whether the archives' own products are fetched; by default as each mission's ``download``.
+    use_preprocessed : bool or dict of str to bool
+        Whether downloaded products are placed in the archive.
+    download_raw : bool or dict of str to bool
+        Whether the files that a reduction from scratch needs are fetched.
+    all_observations : bool
+        Whether missions without a filter may be taken whole.
+    on_error : {"raise", "warn", "collect"}
+        What happens when files cannot be fetched; everything else is finished first in any case.
+    context : Context, optional
+        By default the one in force.
+
+    Raises
+    ------
+    InvalidNameError
+        If the name cannot be that of an archive.
+    """
+
+    def __init__(
+        self,
+        archive_name: str,
+        missions: Mission | Sequence[Mission] | None = None,
+        clobber: bool = False,
+        download_products: bool | Mapping[str, bool] | None = None,
+        use_preprocessed: bool | Mapping[str, bool] = True,
+        *,
+        download_raw: bool | Mapping[str, bool] = True,
+        all_observations: bool = False,
+        on_error: str = "raise",
+        context: Context | None = None,
+    ) -> None:
+        self._name = check_archive_name(archive_name)
+        self._context = context if context is not None else current_context()
+        self._output = self._context.config.output
+        self._root = self._output / "archives" / self._name
+        self._declaration = (
+            None
+            if missions is None
+            else Declaration.of(
+                missions,
+                download_products=download_products,
+                download_raw=download_raw,
+                use_preprocessed=use_preprocessed,
+                all_observations=all_observations,
+                on_error=on_error,
+            )
+        )
+        self._clobber = clobber
+        self._record: ArchiveRecord | None = None
+        self._missions: dict[str, Mission] = {}
+        self._loops: list[int] = []
+        self._loops_lock = threading.Lock()
+        self._last_run: RunSummary | None = None
+
+    # --- opening and closing ----------------------------------------------------------------------------------------
+
+    def __await__(self) -> Generator[Any, None, Archive]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Archive:
+        return await self._open()
+
+    async def __aexit__(self, *_failure: object) -> None:
+        await self.close()
+
+    async def _open(self) -> Archive:
+        with self._one_loop():
+            if self._record is not None:
+                return self
+            record_path = self._root / layout.RECORD
+            exists = await anyio.to_thread.run_sync(record_path.exists)
+            if exists and self._clobber and self._declaration is not None:
+                await anyio.to_thread.run_sync(self._remove)
+                exists = False
+            if self._declaration is None:
+                if not exists:
+                    raise self._not_found()
+                await self._load(record_path)
+            elif exists:
+                await self._resume(record_path)
+            else:
+                await self._create(record_path)
+            return self
+
+    def _not_found(self) -> ArchiveNotFoundError:
+        there = sorted(path.parent.parent.name for path in self._root.parent.glob(f"*/{layout.RECORD}"))
+        return ArchiveNotFoundError(
+            f"There is no archive {self._name!r} in {self._root.parent}.",
+            expected=f"one of {', '.join(map(repr, there))}" if there else "an archive declared before",
+            remedy="declare it with its missions, `await Archive(name, [mission, ...])`, or name another output"
+            " directory with DAXA_OUTPUT",
+            value=self._name,
+        )
+
+    def _remove(self) -> None:
+        """Remove the directory; first out of sight, so that a crash leaves no half archive under the name."""
+        doomed = self._root.with_name(f".{self._name}.removed")
+        try:
+            shutil.rmtree(doomed, ignore_errors=True)
+            self._root.rename(doomed)
+            shutil.rmtree(doomed)
+        except OSError as problem:
+            raise StorageError(
+                f"The archive {self._root} cannot be removed: {problem.strerror or problem}.",
+                remedy="check its permissions",
+                path=str(self._root),
+            ) from problem
+
+    async def _load(self, record_path: Path) -> None:
+        record = await anyio.to_thread.run_sync(ArchiveRecord.open, record_path)
+        self._missions = await anyio.to_thread.run_sync(load_missions, record, self._context, self._output)
+        self._record = record
+
+    async def _create(self, record_path: Path) -> None:
+        assert self._declaration is not None
+        self._declaration.check()
+        record = await anyio.to_thread.run_sync(ArchiveRecord.create, record_path)
+        self._record = record
+        try:
+            async with self._writing():
+                self._missions = await declare(self._declaration, self._name, self._root, record, self._context)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _resume(self, record_path: Path) -> None:
+        """Go on with a declaration that exists: the same missions, whatever was done already."""
+        assert self._declaration is not None
+        record = await anyio.to_thread.run_sync(ArchiveRecord.open, record_path)
+        names = [name for name, *_ in record.missions()]
+        asked = [mission.name for mission in self._declaration.missions]
+        if names and set(names) != set(asked):
+            await anyio.to_thread.run_sync(record.close)
+            raise ArchiveExistsError(
+                f"The archive {self._name!r} exists already, with {', '.join(names)}; given were {', '.join(asked)}.",
+                expected="the same missions, or a new name",
+                remedy="open it with `await Archive(name)`, or begin anew with clobber=True",
+                value=self._name,
+            )
+        self._record = record
+        try:
+            async with self._writing():
+                self._missions = await declare(self._declaration, self._name, self._root, record, self._context)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the record. The archive can be opened again with ``await Archive(name)``."""
+        record, self._record = self._record, None
+        if record is not None:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(record.close)
+
+    @property
+    def _opened(self) -> ArchiveRecord:
+        if self._record is None:
+            raise ArchiveNotOpenError(
+                f"The archive {self._name!r} is not open.",
+                expected=f"`arch = await Archive({self._name!r})`, or `async with Archive({self._name!r}) as arch:`",
+                remedy="write `await` before Archive(...)",
+            )
+        return self._record
+
+    @contextmanager
+    def _one_loop(self) -> Iterator[None]:
+        """Refuse to be used from two event loops at once."""
+        me = threading.get_ident()
+        with self._loops_lock:
+            if any(other != me for other in self._loops):
+                raise EventLoopInUseError(
+                    f"The archive {self._name!r} is in use by another event loop.",
+                    expected="one event loop at a time",
+                    remedy="wait for the other call, or open the archive a second time for reading",
+                )
+            self._loops.append(me)
+        try:
+            yield
+        finally:
+            with self._loops_lock:
+                self._loops.remove(me)
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[ArchiveRecord]:
+        """Hold the archive's lease while a call writes to it."""
+        record = self._opened
+        async with record.writing():
+            yield record
+
+    # --- doing ------------------------------------------------------------------------------------------------------
+
+    async def run(
+        self,
+        process: str | Process | Sequence[str | Process],
+        *,
+        missions: Sequence[str] | str | None = None,
+        obs_ids: Sequence[str] | str | None = None,
+        rerun: str | None = None,
+        force: bool = False,
+        executor: str = "local",
+        num_cores: int | None = None,
+        timeout: Any = None,
+        disable_progress: bool = False,
+        **params: Any,
+    ) -> RunSummary:
+        """Run processes and what they need, wherever their inputs are ready.
+
+        What was done before with the same parameters and inputs is not done again.
+
+        Parameters
+        ----------
+        process : str, Process or sequence
+            What is wanted.
+        missions, obs_ids : sequence of str, optional
+            To what it is confined.
+        rerun : str, optional
+            ``"failed"``, or the name of a process or an ObsID whose tasks are run again.
+        force : bool
+            Whether everything is run again.
+        executor : str
+            Name of a registered executor.
+        num_cores : int, optional
+            Most tasks at once.
+        timeout : Quantity or float, optional
+            What one task may take; a bare number counts seconds.
+        disable_progress : bool
+            Whether to show no progress line.
+        **params
+            Parameters of the process, and of what it needs where that has one of the same name.
+
+        Returns
+        -------
+        RunSummary
+            How many tasks ended in which state.
+
+        Raises
+        ------
+        UnknownNameError, InvalidParameterError, NoValidMissionsError
+            Before anything is run.
+        """
+        wanted = [process] if not isinstance(process, Sequence) or isinstance(process, str) else list(process)
+        names = tuple(one if isinstance(one, str) else one.name for one in wanted)
+        request = RunRequest.of(
+            names,
+            missions=missions,
+            obs_ids=obs_ids,
+            rerun=rerun,
+            force=force,
+            executor=executor,
+            num_cores=num_cores,
+            timeout=timeout,
+            disable_progress=disable_progress,
+            params=params,
+        )
+        return await self._run(dict.fromkeys(self._missions, names), request)
+
+    async def process(self, **options: Any) -> RunSummary:
+        """Run every mission's recommended chain, with what is installed. Takes the options of :meth:`run`."""
+        recipes = {name: self._context.registry.recipe(name) for name in self.mission_names}
+        wanted = {name: recipe.processes for name, recipe in recipes.items() if recipe is not None}
+        return await self._run(wanted, RunRequest.of(("the recommended chains",), recipes=True, **options))
+
+    async def _run(self, wanted: Mapping[str, Sequence[str]], request: RunRequest) -> RunSummary:
+        with self._one_loop():
+            async with self._writing() as record:
+                summary = await run_processes(self._root, record, self._missions, wanted, request, self._context)
+        self._last_run = summary
+        return summary
+
+    async def save(self) -> None:
+        """Write what is not written yet. Never needed: the record is written as things happen."""
+        await anyio.to_thread.run_sync(self._opened.flush)

@@ -1,0 +1,151 @@
+"""The record as tables with real columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from daxa.outcome import State
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from daxa.store.records import HistoryEntry, ProductEntry, TaskEntry
+
+TASK_COLUMNS: Final = (
+    "mission", "process", "obs_id", "inst", "subexp", "variant", "state", "cause", "kind", "root", "caveats", "attempt",
+    "started", "seconds", "cpu_s", "max_rss", "host", "log",
+)  # fmt: skip
+PRODUCT_COLUMNS: Final = (
+    "mission", "process", "obs_id", "inst", "subexp", "variant", "key", "kind", "path", "size", "sha256", "lo", "hi",
+)  # fmt: skip
+
+
+def _frame(
+    rows: list[dict[str, Any]], columns: Sequence[str], times: Sequence[str], floats: Sequence[str]
+) -> pd.DataFrame:
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=list(columns))
+    for name in times:
+        frame[name] = pd.to_datetime(frame[name].astype("float64"), unit="s")
+    for name in floats:
+        frame[name] = frame[name].astype("float64")
+    return frame
+
+
+def tasks_frame(entries: Iterable[TaskEntry], root: Path) -> pd.DataFrame:
+    """Tasks as a table.
+
+    Parameters
+    ----------
+    entries : iterable of TaskEntry
+        Rows of the record.
+    root : Path
+        Directory of the archive, to make paths absolute.
+    """
+    rows = []
+    for entry in entries:
+        data_id = entry.key.data_id
+        rows.append(
+            {
+                "mission": data_id.mission,
+                "process": entry.key.process,
+                "obs_id": data_id.obs_id,
+                "inst": data_id.inst,
+                "subexp": data_id.subexp,
+                "variant": entry.key.variant,
+                "state": entry.state.value,
+                "cause": entry.cause,
+                "kind": entry.kind.value if entry.kind else None,
+                "root": str(entry.root) if entry.root else None,
+                "caveats": "; ".join(f"{caveat.code}: {caveat.message}" for caveat in entry.caveats),
+                "attempt": entry.attempt,
+                "started": entry.started,
+                "seconds": entry.seconds,
+                "cpu_s": entry.cpu_s,
+                "max_rss": entry.max_rss,
+                "host": entry.host,
+                "log": f"{root}/{entry.log}" if entry.log else None,
+            }
+        )
+    return _frame(rows, TASK_COLUMNS, ["started"], ["seconds", "cpu_s", "max_rss"])
+
+
+def products_frame(entries: Iterable[ProductEntry], root: Path) -> pd.DataFrame:
+    """Products as a table with absolute paths; energies in keV."""
+    rows = [
+        {
+            "mission": entry.mission,
+            "process": entry.process,
+            "obs_id": entry.obs_id,
+            "inst": entry.inst or None,
+            "subexp": entry.subexp or None,
+            "variant": entry.variant,
+            "key": entry.key,
+            "kind": entry.kind,
+            "path": f"{root}/{entry.path}",
+            "size": entry.size,
+            "sha256": entry.sha256,
+            "lo": entry.lo,
+            "hi": entry.hi,
+        }
+        for entry in entries
+    ]
+    return _frame(rows, PRODUCT_COLUMNS, [], ["lo", "hi"])
+
+
+def history_frame(entries: Iterable[HistoryEntry]) -> pd.DataFrame:
+    """What happened to tasks as a table, in order of time."""
+    rows = [
+        {
+            "at": entry.at,
+            "mission": entry.mission,
+            "process": entry.process,
+            "obs_id": entry.obs_id,
+            "inst": entry.inst or None,
+            "subexp": entry.subexp or None,
+            "variant": entry.variant,
+            "state": entry.state.value,
+            "attempt": entry.attempt,
+            "cause": entry.cause,
+        }
+        for entry in entries
+    ]
+    columns = ("at", "mission", "process", "obs_id", "inst", "subexp", "variant", "state", "attempt", "cause")
+    return _frame(rows, columns, ["at"], [])
+
+
+def failures_frame(entries: Iterable[TaskEntry]) -> pd.DataFrame:
+    """Failures grouped by process and cause.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns mission, process, kind, cause, tasks (how many failed so), blocked (how many they block) and example
+        (an identifier), most frequent first.
+    """
+    groups: dict[tuple[str, str, str, str], list[TaskEntry]] = {}
+    blocked: dict[Any, int] = {}
+    for entry in entries:
+        if entry.state in (State.FAILED, State.TIMED_OUT):
+            kind = entry.kind.value if entry.kind else entry.state.value
+            group = (entry.key.data_id.mission, entry.key.process, kind, entry.cause or "unknown cause")
+            groups.setdefault(group, []).append(entry)
+        elif entry.state is State.BLOCKED and entry.root is not None:
+            blocked[entry.root] = blocked.get(entry.root, 0) + 1
+    rows: list[dict[str, Any]] = [
+        {
+            "mission": mission,
+            "process": process,
+            "kind": kind,
+            "cause": cause,
+            "tasks": len(members),
+            "blocked": sum(blocked.get(member.key, 0) for member in members),
+            "example": members[0].key.data_id.ident,
+        }
+        for (mission, process, kind, cause), members in groups.items()
+    ]
+    rows.sort(key=lambda row: (-row["tasks"], row["mission"], row["process"], row["cause"]))
+    return _frame(rows, ("mission", "process", "kind", "cause", "tasks", "blocked", "example"), [], [])

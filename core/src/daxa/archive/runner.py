@@ -1,0 +1,327 @@
+"""The life of one task of an archive: decide, run, judge, publish, record. The driver calls this; nobody else does."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+from attrs import define, evolve, field
+
+from daxa.archive import layout
+from daxa.archive.evidence import Witnessed, judge, what_was_made
+from daxa.archive.place import HASH_LIMIT, place, sha256
+from daxa.archive.plan import PREPROCESSED, MissionPlan, revealed
+from daxa.exceptions import DaxaError, StorageError
+from daxa.executors.base import CallSpec, Executor, Launch
+from daxa.ids import DataId, TaskKey
+from daxa.outcome import Caveat, FailureKind, Outcome, State
+from daxa.process import Call, Command, Job, Process
+from daxa.schedule.declared import Member
+from daxa.schedule.driver import Decision, Reuse, Run, Skip
+from daxa.schedule.fingerprint import fingerprint, witness
+from daxa.schedule.graph import Transition
+from daxa.store.records import ArchiveRecord, ProductEntry, TaskEntry
+
+if TYPE_CHECKING:
+    from daxa.mission.base import Mission
+
+
+@define
+class ArchiveRunner:
+    """Runs the tasks of one run of one archive.
+
+    Parameters
+    ----------
+    root : Path
+        Directory of the archive.
+    record : ArchiveRecord
+        Its record.
+    missions : Mapping of str to Mission
+        Its missions.
+    plans : Mapping of str to MissionPlan
+        What is to be run for each.
+    executor : Executor
+        What runs jobs.
+    environment : callable
+        Makes the complete environment of a job: ``environment(process, scratch)``.
+    run_id : int
+        Number of the run in the record.
+    force : callable
+        Whether a task is run although its products are there.
+    time_limit : float, optional
+        Seconds a task may take.
+    """
+
+    root: Path
+    record: ArchiveRecord
+    missions: Mapping[str, Mission]
+    plans: Mapping[str, MissionPlan]
+    executor: Executor
+    environment: Callable[[Process, Path], Mapping[str, str]]
+    run_id: int
+    force: Callable[[TaskKey], bool]
+    time_limit: float | None = None
+    _pending: dict[TaskKey, TaskEntry] = field(init=False, factory=dict)
+
+    # --- what the driver asks ---------------------------------------------------------------------------------------
+
+    def decide(self, key: TaskKey) -> Decision:
+        """Say whether a task that is ready is run, or what it makes is there already."""
+        known = self.record.task(key)
+        if key.process in PREPROCESSED:
+            return self._decide_preprocessed(key, known)
+        process = self._process(key)
+        prints = self._fingerprint(key, process)
+        self._pending[key] = self._fresh(key, process, prints)
+        current = known is not None and known.state.satisfied and known.fingerprint == prints
+        if known is not None and current and not self.force(key) and self._intact(key):
+            self._pending[key] = evolve(known, state=State.REUSED, run_id=self.run_id)
+            return Reuse(Outcome(State.REUSED, caveats=tuple(known.caveats)))
+        return Run({"cpu": float(process.cpu)})
+
+    def _decide_preprocessed(self, key: TaskKey, known: TaskEntry | None) -> Decision:
+        if known is not None and known.state.satisfied:
+            return Reuse(Outcome(State.REUSED))  # the declaration of the archive made and recorded it
+        cause = known.cause if known is not None and known.cause else "the archive it comes from holds no such product"
+        return Skip(Outcome(State.NO_DATA, cause=cause))
+
+    async def execute(self, key: TaskKey, attempt: int) -> Outcome:
+        """Run a task from its scratch directory to its products."""
+        process = self._process(key)
+        scratch = self.root / layout.SCRATCH / f"{key.process}_{key.data_id.ident}{key.variant}"
+        entry = evolve(self._pending[key], attempt=attempt, started=time.time())
+        self._pending[key] = entry
+        try:
+            await anyio.to_thread.run_sync(partial(_make_clean, scratch))
+            outcome = await self._run(key, process, scratch, entry)
+        except StorageError as problem:
+            outcome = Outcome(State.FAILED, cause=str(problem), kind=FailureKind.ENVIRONMENT)
+        except DaxaError as problem:
+            outcome = Outcome(State.FAILED, cause=str(problem), kind=FailureKind.INTERNAL)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(partial(shutil.rmtree, scratch, ignore_errors=True))
+        return outcome
+
+    async def journal(self, transitions: Sequence[Transition]) -> None:
+        """Write transitions to the record; when this returns, they are there."""
+        entries = [self._entry(transition) for transition in transitions if transition.task.process not in PREPROCESSED]
+        if entries:
+            await self.record.journal(entries)
+
+    def children(self, key: TaskKey) -> Sequence[Member] | None:
+        """Data ids that a process brought to light, with the tasks there are for them."""
+        process = self._process(key)
+        if not process.reveals:
+            return None
+        job = self._job(key, process, self.root / layout.SCRATCH / "reveal")
+        children = process.children(job)
+        assert key.data_id.obs_id is not None
+        self.record.put_children(key.data_id.mission, key.data_id.obs_id, children, key.data_id.inst or "")
+        return revealed(self.plans[key.data_id.mission], key.data_id, children)
+
+    # --- the task's life --------------------------------------------------------------------------------------------
+
+    async def _run(self, key: TaskKey, process: Process, scratch: Path, entry: TaskEntry) -> Outcome:
+        job = await anyio.to_thread.run_sync(self._job, key, process, scratch)
+        try:
+            wanted = process.command(job, self.plans[key.data_id.mission].parameters[process.name])
+        except DaxaError:
+            raise
+        except Exception as problem:  # noqa: BLE001 - a plugin's fault is this task's failure, not the run's
+            return Outcome(
+                State.FAILED,
+                cause=f"{process.name} raised {type(problem).__name__}: {problem}",
+                kind=FailureKind.INTERNAL,
+            )
+        logs = {stream: self.root / layout.log(key, stream) for stream in ("stdout", "stderr")}
+        for path in logs.values():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        launch = self._launch(key, process, wanted, scratch, logs)
+        result = await self.executor.run(launch, lambda _started: None)
+        entry = evolve(
+            entry,
+            seconds=result.seconds,
+            cpu_s=result.cpu_s,
+            max_rss=result.max_rss,
+            host=result.host,
+            log=str(layout.log(key, "stdout")),
+            stderr=str(layout.log(key, "stderr")),
+        )
+        outputs = what_was_made(job, wanted.collect if isinstance(wanted, Command) else {})
+        witnessed = await anyio.to_thread.run_sync(
+            partial(judge, process, result, outputs, logs["stdout"], logs["stderr"])
+        )
+        entry = evolve(entry, errors=witnessed.errors, warnings=witnessed.warnings)
+        self._pending[key] = entry
+        if witnessed.outcome.state is not State.SUCCEEDED:
+            cause = witnessed.outcome.cause
+            return evolve(witnessed.outcome, cause=cause and cause.replace(f"{self.root}/", ""))
+        products = await anyio.to_thread.run_sync(partial(self._publish, key, process, witnessed))
+        self._pending[key] = evolve(entry, extra={product.key: product.path for product in products})
+        await self.record.replace_products(key, products)
+        return witnessed.outcome
+
+    def _launch(
+        self, key: TaskKey, process: Process, wanted: Command | Call, scratch: Path, logs: Mapping[str, Path]
+    ) -> Launch:
+        environment = dict(self.environment(process, scratch))
+        steps: tuple[tuple[str, ...], ...] = ()
+        call = None
+        if isinstance(wanted, Command):
+            steps = wanted.steps
+            environment.update(wanted.env)
+        else:
+            call = CallSpec(target=wanted.target, arguments=wanted.arguments)
+        return Launch(
+            name=str(key),
+            steps=steps,
+            call=call,
+            cwd=scratch,
+            env=environment,
+            stdout=logs["stdout"],
+            stderr=logs["stderr"],
+            time_limit=self.time_limit,
+        )
+
+    def _publish(self, key: TaskKey, process: Process, witnessed: Witnessed) -> list[ProductEntry]:
+        """Move what was made into place; from here on it is there."""
+        entries = []
+        for name, made in witnessed.outputs.items():
+            declared = process.produces[name]
+            relative = layout.product(key.data_id, declared.path, key.variant)
+            target = self.root / relative
+            place(made, target, move=True)
+            status = target.stat()
+            entries.append(
+                ProductEntry(
+                    key=name,
+                    kind=declared.kind,
+                    path=str(relative),
+                    size=status.st_size,
+                    mtime_ns=status.st_mtime_ns,
+                    sha256=sha256(target) if status.st_size <= HASH_LIMIT else None,
+                )
+            )
+        return entries
+
+    # --- what a task is made of -------------------------------------------------------------------------------------
+
+    def _process(self, key: TaskKey) -> Process:
+        return self.plans[key.data_id.mission].known[key.process]
+
+    def _given(self, key: TaskKey, process: Process) -> dict[str, list[ProductEntry]]:
+        """Products of what the task needs: of its own data id, of those above it, of those below it."""
+        given: dict[str, list[ProductEntry]] = {}
+        chain = self.plans[key.data_id.mission].chain
+        for need in process.needs:
+            inst = key.data_id.inst
+            if need.process not in chain or (need.instruments and inst is not None and inst not in need.instruments):
+                continue
+            found = self.record.products(mission=key.data_id.mission, process=need.process, obs_id=key.data_id.obs_id)
+            related = [one for one in found if self._related(key.data_id, one)]
+            if any(one.variant == key.variant for one in related):
+                related = [one for one in related if one.variant == key.variant]
+            for one in related:
+                given.setdefault(one.key, []).append(one)
+        return given
+
+    @staticmethod
+    def _related(data_id: DataId, product: ProductEntry) -> bool:
+        other = DataId(product.mission, product.obs_id, product.inst or None, product.subexp or None)
+        return other.contains(data_id) or data_id.contains(other)
+
+    def _job(self, key: TaskKey, process: Process, scratch: Path) -> Job:
+        mission = self.missions[key.data_id.mission]
+        obs_id = str(key.data_id.obs_id)
+        outputs = {
+            name: scratch / layout.product(key.data_id, declared.path, key.variant).name
+            for name, declared in process.produces.items()
+        }
+        return Job(
+            process=process.name,
+            data_id=key.data_id,
+            variant=key.variant,
+            name=layout.stem(key.data_id),
+            given={
+                name: tuple(self.root / product.path for product in products)
+                for name, products in self._given(key, process).items()
+            },
+            outputs=outputs,
+            scratch=scratch,
+            raw=Path(mission.raw_data_path) / obs_id,
+            observation=mission.observation(obs_id),
+            info=self.record.info_of(key.data_id),
+        )
+
+    def _fingerprint(self, key: TaskKey, process: Process) -> str:
+        inputs = {
+            " ".join(
+                [product.process, name, *(part for part in (product.inst, product.subexp, product.variant) if part)]
+            ): witness(Path(product.path).name, product.size, product.sha256)
+            for name, products in self._given(key, process).items()
+            for product in products
+        }
+        return fingerprint(
+            process=process.name,
+            version=process.version,
+            parameters=self.plans[key.data_id.mission].parameters[process.name],
+            inputs=inputs,
+            variant=key.variant,
+        )
+
+    def _intact(self, key: TaskKey) -> bool:
+        """Whether every recorded product of a task is on disk as it was recorded."""
+        for product in self.record.products_of(key):
+            try:
+                status = (self.root / product.path).stat()
+            except OSError:
+                return False
+            if (status.st_size, status.st_mtime_ns) != (product.size, product.mtime_ns):
+                return False
+        return True
+
+    def _fresh(self, key: TaskKey, process: Process, prints: str) -> TaskEntry:
+        return TaskEntry(
+            key=key,
+            state=State.READY,
+            run_id=self.run_id,
+            fingerprint=prints,
+            params=dict(self.plans[key.data_id.mission].parameters[process.name]),
+        )
+
+    def _entry(self, transition: Transition) -> TaskEntry:
+        """The row of a task after a transition."""
+        entry = self._pending.get(transition.task)
+        if entry is None:
+            entry = TaskEntry(key=transition.task, state=transition.state, run_id=self.run_id)
+        outcome = transition.outcome
+        if outcome is not None:
+            caveats: tuple[Caveat, ...] = outcome.caveats or tuple(entry.caveats)
+            entry = evolve(
+                entry,
+                state=transition.state,
+                cause=outcome.cause,
+                kind=outcome.kind,
+                root=outcome.root,
+                caveats=caveats,
+            )
+            if transition.state.ended and transition.state is not State.REUSED:
+                entry = evolve(entry, ended=time.time())
+        else:
+            entry = evolve(entry, state=transition.state)
+        if transition.state.ended:
+            self._pending.pop(transition.task, None)
+        else:
+            self._pending[transition.task] = entry
+        return entry
+
+
+def _make_clean(scratch: Path) -> None:
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)

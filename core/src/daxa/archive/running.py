@@ -1,0 +1,348 @@
+"""One run of processes on an archive: from what is asked for to the driver, and back to a summary."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from attrs import field, frozen
+
+from daxa.archive.plan import Exposure, MissionPlan, choose_missions
+from daxa.archive.runner import ArchiveRunner
+from daxa.events import RunEnded, RunStarted
+from daxa.exceptions import (
+    InvalidParameterError,
+    MissionNotAssociatedError,
+    ObsNotAssociatedError,
+    ParameterTypeError,
+    UnknownNameError,
+)
+from daxa.ids import DataId, TaskKey
+from daxa.outcome import State
+from daxa.schedule.declared import Member
+from daxa.schedule.driver import Driver
+from daxa.schedule.graph import Graph
+from daxa.specs import load_target
+from daxa.store.records import ArchiveRecord, TaskEntry
+from daxa.tools import find, python_environment, task_environment
+
+if TYPE_CHECKING:
+    from daxa.context import Context
+    from daxa.mission.base import Mission
+    from daxa.process import Process
+
+
+@frozen
+class RunSummary:
+    """How a run ended.
+
+    Parameters
+    ----------
+    counts : Mapping of State to int
+        Tasks by final state.
+    failures : tuple of TaskEntry
+        Tasks that failed or were timed out.
+    interrupted : bool
+        Whether the run was cut short by Ctrl-C or ``cancel``.
+    """
+
+    counts: Mapping[State, int]
+    failures: tuple[TaskEntry, ...] = ()
+    interrupted: bool = False
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failures and not self.interrupted
+
+    def __str__(self) -> str:
+        parts = [f"{count} {state.value.replace('_', ' ')}" for state, count in self.counts.items() if count]
+        return ", ".join(parts) or "nothing to do"
+
+
+def _seconds(timeout: Any) -> float | None:
+    """Read a time limit: a Quantity of time, or a number of seconds."""
+    if timeout is None:
+        return None
+    try:
+        value = float(timeout.to_value("s")) if hasattr(timeout, "to_value") else float(timeout)
+    except (TypeError, ValueError) as problem:
+        raise ParameterTypeError(
+            f"timeout is {timeout!r}.", expected="a time, such as Quantity(1, 'hour')", remedy="correct it"
+        ) from problem
+    if not value > 0:
+        raise InvalidParameterError(
+            f"timeout is {timeout!r}.", expected="a time above zero", remedy="correct it", value=timeout
+        )
+    return value
+
+
+def _names(value: Sequence[str] | str | None) -> tuple[str, ...] | None:
+    return None if value is None else (value,) if isinstance(value, str) else tuple(value)
+
+
+@frozen(kw_only=True)
+class RunRequest:
+    """What a run was asked to do."""
+
+    names: tuple[str, ...]
+    missions: tuple[str, ...] | None = None
+    obs_ids: tuple[str, ...] | None = None
+    rerun: str | None = None
+    force: bool = False
+    executor: str = "local"
+    num_cores: int | None = None
+    time_limit: float | None = None
+    disable_progress: bool = False
+    recipes: bool = False
+    params: Mapping[str, Any] = field(factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        names: Sequence[str],
+        *,
+        missions: Sequence[str] | str | None = None,
+        obs_ids: Sequence[str] | str | None = None,
+        num_cores: int | None = None,
+        timeout: Any = None,
+        params: Mapping[str, Any] | None = None,
+        **rest: Any,
+    ) -> RunRequest:
+        """Check what was given."""
+        if num_cores is not None and (type(num_cores) is not int or num_cores < 1):
+            raise InvalidParameterError(
+                f"num_cores is {num_cores!r}.", expected="a whole number of 1 or more", remedy="correct it"
+            )
+        return cls(
+            names=tuple(names),
+            missions=_names(missions),
+            obs_ids=_names(obs_ids),
+            num_cores=num_cores,
+            time_limit=_seconds(timeout),
+            params=dict(params or {}),
+            **rest,
+        )
+
+
+def make_plans(
+    missions: Mapping[str, Mission], wanted: Mapping[str, Sequence[str]], request: RunRequest, context: Context
+) -> dict[str, MissionPlan]:
+    """Find out what each mission has to run; refuse unknown names and parameters before anything starts."""
+    for name in request.missions or ():
+        if name not in missions:
+            raise MissionNotAssociatedError(
+                f"The archive does not hold the mission {name!r}.",
+                expected=f"one of {', '.join(missions)}",
+                remedy="correct the name",
+                value=name,
+            )
+    plans: dict[str, MissionPlan] = {}
+    unknown: dict[str, UnknownNameError] = {}
+    for name, mission in missions.items():
+        if name not in wanted or (request.missions is not None and name not in request.missions):
+            continue
+        known = context.registry.processes(name)
+        missing = [one for one in wanted[name] if one not in known]
+        if missing:
+            unknown[name] = UnknownNameError(
+                f"{name} has no process {missing[0]!r}.",
+                expected=f"one of {', '.join(sorted(known)) or 'none'}",
+                remedy="correct the name, or install the plugin that provides the process",
+                value=missing[0],
+            )
+            continue
+        plan = MissionPlan(name, mission.product_level, known, tuple(wanted[name]))
+        plan.parameters = _parameters(plan, request.params)
+        plans[name] = plan
+    if not plans and unknown:
+        raise next(iter(unknown.values()))
+    choose_missions(list(missions), plans, ", ".join(request.names))
+    return plans
+
+
+def _parameters(plan: MissionPlan, given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Give each process of a chain the parameters it knows; one that none knows is refused by what was asked for."""
+    chain = [plan.known[name] for name in plan.chain if name in plan.known]
+    unknown = {name for name in given if not any(name in process.parameters for process in chain)}
+    if unknown:
+        plan.known[plan.wanted[-1]].bind(dict.fromkeys(unknown))
+    return {
+        process.name: process.bind({name: value for name, value in given.items() if name in process.parameters})
+        for process in chain
+    }
+
+
+def _known_members(
+    plan: MissionPlan, mission: Mission, record: ArchiveRecord, obs_ids: set[str] | None
+) -> list[Member]:
+    """The observations and what the record says of each; what a process will reveal is left open."""
+    root = DataId(plan.mission)
+    below: dict[DataId, list[Exposure]] = {}
+    for entry in record.data_ids(mission=plan.mission):
+        parent = entry.data_id.parent
+        assert parent is not None
+        below.setdefault(parent, []).append(
+            Exposure(data_id=entry.data_id, usable=entry.usable, reason=entry.reason, info=entry.info)
+        )
+
+    def grown(exposure: Exposure) -> Member:
+        data_id = exposure.data_id
+        if data_id.level == "exp" or plan.revealer_of(data_id.level) is not None:
+            return plan.member(exposure)
+        return plan.member(exposure, [grown(child) for child in below.get(data_id, [])])
+
+    chosen = [str(one) for one in mission.filtered_obs_ids if obs_ids is None or one in obs_ids]
+    return [grown(Exposure(root.child(obs_id))) for obs_id in chosen]
+
+
+def _force_rule(
+    request: RunRequest, plans: Mapping[str, MissionPlan], record: ArchiveRecord
+) -> Callable[[TaskKey], bool]:
+    """Which tasks are run although their products are there."""
+    asked = {name for plan in plans.values() for name in plan.wanted}
+    if request.force:
+        return lambda key: key.process in asked
+    rerun = request.rerun
+    if rerun is None or rerun == "failed":
+        return lambda _key: False  # what failed has no products to reuse: it runs anyway
+    known = {name for plan in plans.values() for name in plan.chain}
+    if rerun in known:
+        return lambda key: key.process == rerun
+    return lambda key: key.data_id.obs_id == rerun
+
+
+@contextmanager
+def _interrupts(driver: Driver) -> Iterator[Callable[[], bool]]:
+    """Ctrl-C once: admit nothing more, let what runs end. Twice: end it."""
+    pressed = 0
+
+    def press(_number: int, _frame: object) -> None:
+        nonlocal pressed
+        pressed += 1
+        driver.cancel(hard=pressed > 1)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: pressed > 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+async def run_processes(
+    root: Path,
+    record: ArchiveRecord,
+    missions: Mapping[str, Mission],
+    wanted: Mapping[str, Sequence[str]],
+    request: RunRequest,
+    context: Context,
+) -> RunSummary:
+    """Run processes, and what they need, on an archive held for writing.
+
+    Parameters
+    ----------
+    root : Path
+        Its directory.
+    record : ArchiveRecord
+        Its record.
+    missions : Mapping
+        Its missions.
+    wanted : Mapping
+        For each mission, the processes whose products are wanted.
+    request : RunRequest
+        The rest of what was asked.
+    context : Context
+        The surroundings.
+    """
+    plans = make_plans(missions, wanted, request, context)
+    obs_ids = None if request.obs_ids is None else set(request.obs_ids)
+    if obs_ids is not None:
+        held = {str(one) for name in plans for one in missions[name].filtered_obs_ids}
+        if obs_ids - held:
+            raise ObsNotAssociatedError(
+                f"The archive does not hold the observation {sorted(obs_ids - held)[0]!r}.",
+                expected="ObsIDs of the archive",
+                remedy="correct the list",
+                value=sorted(obs_ids - held),
+            )
+    graph = Graph({name: plan.nodes() for name, plan in plans.items()})
+    for name, plan in plans.items():
+        graph.close(DataId(name), _known_members(plan, missions[name], record, obs_ids))
+    cores = request.num_cores or context.config.cores
+    await record.interrupt_running()
+    run_id = await record.begin_run({"processes": list(request.names), "params": _jsonable(request.params)})
+    executor_class = load_target(_executor_target(context, request.executor))
+    title = ", ".join(request.names)
+    if not request.disable_progress:
+        context.events.publish(RunStarted(title=title, total=len(graph)))
+    try:
+        async with executor_class(slots=cores) as executor:
+            runner = ArchiveRunner(
+                root=root,
+                record=record,
+                missions=missions,
+                plans=plans,
+                executor=executor,
+                environment=_environment(context),
+                run_id=run_id,
+                force=_force_rule(request, plans, record),
+                time_limit=request.time_limit,
+            )
+            driver = Driver(graph, runner, capacity={"cpu": float(cores)}, publish=context.events.publish)
+            with _interrupts(driver) as interrupted:
+                counts = await driver.run()
+                was_interrupted = interrupted()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await record.end_run(run_id)
+        context.events.publish(RunEnded(title=title))
+    failures = tuple(
+        entry
+        for state in (State.FAILED, State.TIMED_OUT)
+        if counts.get(state)
+        for entry in record.tasks(state=state.value, run_id=run_id)
+    )
+    return RunSummary(counts=counts, failures=failures, interrupted=was_interrupted)
+
+
+def _executor_target(context: Context, name: str) -> str:
+    if name == "local":
+        return "daxa.executors.local:LocalExecutor"
+    known = context.registry.executors
+    if name not in known:
+        raise UnknownNameError(
+            f"There is no executor {name!r}.",
+            expected=f"one of {', '.join(['local', *sorted(known)])}",
+            remedy="correct the name, or install the plugin that provides it",
+            value=name,
+        )
+    return known[name].target
+
+
+def _environment(context: Context) -> Callable[[Process, Path], Mapping[str, str]]:
+    """What makes the complete environment of a task."""
+
+    def environment(process: Process, scratch: Path) -> Mapping[str, str]:
+        if not process.tools:
+            return python_environment(scratch, context.config.sky)
+        found = [find(context.registry.tools[name]) for name in process.tools]
+        return task_environment(found, scratch, context.config.setting("pfiles_path").value)
+
+    return environment
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(one) for one in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -1,0 +1,143 @@
+"""``daxa info``, ``status``, ``logs`` and ``products``: what an archive's record says. They only read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from daxa.cli import EXIT_FAILURES
+from daxa.cli.options import expand_lists, json_option, out_option, print_json, print_table
+from daxa.context import Context, use_context
+
+if TYPE_CHECKING:
+    from daxa.archive import Archive
+
+
+def with_archive(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Open the archive NAME, under ``--out`` if it is given, and close it at the end."""
+
+    @click.argument("name")
+    @out_option
+    @wraps(function)
+    def command(name: str, out: Path | None, **options: Any) -> Any:
+        from daxa.archive import Archive
+        from daxa.sync import run_sync
+
+        async def opened() -> Any:
+            async with Archive(name) as archive:
+                answer = function(archive, **options)
+                return await answer if isinstance(answer, Awaitable) else answer
+
+        with use_context(Context(output=None if out is None else str(out))):
+            return run_sync(opened())
+
+    return command
+
+
+@click.command()
+@with_archive
+@json_option
+def info(archive: Archive, as_json: bool) -> None:
+    """Summarise the archive NAME: missions, observations, dates."""
+    if not as_json:
+        archive.info()
+        return
+    print_json(
+        {
+            "archive_name": archive.archive_name,
+            "archive_path": archive.archive_path,
+            "version": archive.version,
+            "missions": [
+                {
+                    "name": mission.name,
+                    "title": mission.pretty_name,
+                    "instruments": list(mission.chosen_instruments),
+                    "observations": [str(one) for one in mission.filtered_obs_ids],
+                    "processed": bool(mission.processed),
+                }
+                for mission in archive.missions
+            ],
+        }
+    )
+
+
+def _count(archive: Archive) -> dict[str, dict[str, dict[str, int]]]:
+    counts: dict[str, dict[str, dict[str, int]]] = {}
+    for row in archive.tasks().itertuples():
+        states = counts.setdefault(str(row.mission), {}).setdefault(str(row.process), {})
+        states[str(row.state)] = states.get(str(row.state), 0) + 1
+    return counts
+
+
+@click.command()
+@with_archive
+@json_option
+def status(archive: Archive, as_json: bool) -> int | None:
+    """Count the tasks of the archive NAME by process and state, and group its failures by cause."""
+    counts = _count(archive)
+    failures = archive.failures()
+    if as_json:
+        print_json({"tasks": counts, "failures": failures.to_dict("records")})
+    else:
+        rows = [
+            (mission, process, ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in states.items()))
+            for mission, processes in counts.items()
+            for process, states in processes.items()
+        ]
+        print_table(["mission", "process", "tasks"], rows)
+        for row in failures.to_dict("records"):
+            blocked = f", blocking {row['blocked']} more" if row["blocked"] else ""
+            click.echo(
+                f"\n{row['tasks']} x {row['process']} of {row['mission']} failed{blocked}, e.g. {row['example']}:"
+            )
+            click.echo(f"  {row['cause']}")
+    return EXIT_FAILURES if len(failures) else None
+
+
+@click.command()
+@with_archive
+@click.argument("process")
+@click.option("--obs-id", multiple=True, help="ObsIDs, comma-separated, or @FILE.")
+@click.option("--inst", multiple=True, help="Instruments.")
+@click.option("--failed", is_flag=True, help="Failed tasks only, with their error logs.")
+@json_option
+def logs(
+    archive: Archive, process: str, obs_id: tuple[str, ...], inst: tuple[str, ...], failed: bool, as_json: bool
+) -> None:
+    """Show the logs of PROCESS in the archive NAME."""
+    chosen: dict[str, Any] = {"obs_id": expand_lists(obs_id) or None, "inst": expand_lists(inst) or None}
+    texts = archive.get_process_logs(process, **chosen)
+    errors = archive.get_process_raw_error_logs(process, **chosen)
+    if failed:
+        bad = {one for idents in archive.get_failed_processes(process).values() for one in idents}
+        texts = {name: {key: text for key, text in found.items() if key in bad} for name, found in texts.items()}
+        errors = {name: {key: text for key, text in found.items() if key in bad} for name, found in errors.items()}
+    if as_json:
+        print_json({"logs": texts, "errors": errors})
+        return
+    for mission, found in texts.items():
+        for ident, text in found.items():
+            click.echo(f"== {mission} {process} {ident}")
+            click.echo(text, nl=not text.endswith("\n"))
+            error = errors.get(mission, {}).get(ident, "")
+            if error:
+                click.echo(f"-- standard error\n{error}", nl=not error.endswith("\n"))
+
+
+@click.command()
+@with_archive
+@click.option("--kind", help="Kind of product, e.g. events, image, quicklook.")
+@json_option
+def products(archive: Archive, kind: str | None, as_json: bool) -> None:
+    """List the products of the archive NAME with their paths."""
+    table = archive.products(**({"kind": kind} if kind else {}))
+    columns = ["mission", "obs_id", "inst", "subexp", "kind", "variant", "path"]
+    rows = [{name: row[name] for name in columns} for row in table.to_dict("records")]
+    if as_json:
+        print_json({"products": rows})
+        return
+    print_table(columns, [[row[name] if row[name] is not None else "-" for name in columns] for row in rows])

@@ -1,0 +1,1 @@
+"""Running jobs: slots on this machine, and the protocol for other ways."""

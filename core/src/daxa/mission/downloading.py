@@ -1,0 +1,364 @@
+"""Downloading a mission: where to, the call itself, and its plan."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import anyio.to_thread
+
+from daxa.events import DownloadEnded, DownloadPlanned
+from daxa.exceptions import (
+    AccessDeniedError,
+    DAXADownloadError,
+    DAXANotDownloadedError,
+    InvalidParameterError,
+    MissingFileError,
+)
+from daxa.mission.catalogue import service_key
+from daxa.mission.filters import Filters
+from daxa.specs import RemoteFile, Want
+
+if TYPE_CHECKING:
+    from daxa.mission.download import DownloadPlan, DownloadReport
+    from daxa.mission.fetching import Fetching
+    from daxa.net.client import Net
+    from daxa.store.downloads import DownloadRecord
+
+_LOCATIONS = ("https", "s3", "file")
+
+
+class Downloading(Filters):
+    """The part of a mission that fetches."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._top: Path = self.context.config.output
+
+    def remote_files(self, obs: Mapping[str, Any], want: Want, net: Net) -> AsyncIterator[RemoteFile]:
+        """Name the files of an observation; a plugin's mission says which, as an asynchronous generator.
+
+        Parameters
+        ----------
+        obs : Mapping
+            Its row of the catalogue.
+        want : Want
+            What is wanted.
+        net : Net
+            The network, for listings.
+
+        Raises
+        ------
+        NotAtArchiveError
+            If the archive holds nothing for it.
+        """
+        raise NotImplementedError
+
+    # --- where ------------------------------------------------------------------------------------------------------
+
+    @property
+    def top_level_path(self) -> str:
+        """Absolute directory of all downloads, ending in ``/``."""
+        return f"{self._top}/"
+
+    @top_level_path.setter
+    def top_level_path(self, path: str | Path | None) -> None:
+        if path is None:
+            return
+        given = Path(path).expanduser().absolute()
+        if not given.is_dir():
+            raise MissingFileError(
+                f"There is no directory {given}.", expected="one that exists", remedy="make it first", path=str(given)
+            )
+        self._top = given
+
+    @property
+    def raw_data_path(self) -> str:
+        """Absolute directory of the mission's downloads, ending in ``/``."""
+        return f"{self._raw}/"
+
+    @property
+    def _raw(self) -> Path:
+        return self._top / f"{self.name}_raw"
+
+    # --- what is here -----------------------------------------------------------------------------------------------
+
+    @property
+    def download_completed(self) -> bool:
+        """Whether all that was wanted of the selected observations is here."""
+        return self._downloaded
+
+    @property
+    def downloaded_type(self) -> str | None:
+        """``raw``, ``preprocessed`` or ``raw+preprocessed``.
+
+        Raises
+        ------
+        DAXANotDownloadedError
+            If the selection has not been downloaded.
+        """
+        self.refuse_if_not_downloaded()
+        return self._downloaded_type
+
+    def refuse_if_not_downloaded(self) -> None:
+        """Raise if the selection has not been downloaded.
+
+        Raises
+        ------
+        DAXANotDownloadedError
+            It says which line to write.
+        """
+        if not self._downloaded:
+            raise DAXANotDownloadedError(
+                f"The selected observations of {self.pretty_name} have not been downloaded.",
+                expected="a download that ended",
+                remedy="write `await mission.download()`; what is here already is recognised",
+                mission=self.name,
+            )
+
+    def downloaded_files(self, obs_id: str) -> list[str]:
+        """Paths of an observation's recorded files, relative to its directory."""
+        from daxa.store.downloads import DownloadRecord
+
+        if not DownloadRecord.exists(self._raw):
+            return []
+        with DownloadRecord.open(self._raw, create=False) as record:
+            return [entry.path for entry in record.files(obs_id) if record.intact(entry)]
+
+    def download_summary(self) -> tuple[int, int]:
+        """Number of files and bytes on disk of the selected observations."""
+        from daxa.store.downloads import DownloadRecord
+
+        if not DownloadRecord.exists(self._raw):
+            return 0, 0
+        selected = set(self.filtered_obs_ids)
+        with DownloadRecord.open(self._raw, create=False) as record:
+            sizes = [entry.size for entry in record.files() if entry.obs_id in selected]
+        return len(sizes), sum(sizes)
+
+    # --- the calls --------------------------------------------------------------------------------------------------
+
+    def _want(self, raw: bool, products: bool | None) -> Want:
+        want = Want(
+            raw=bool(raw),
+            products=self.products_by_default if products is None else bool(products),
+            instruments=tuple(self._instruments),
+        )
+        if not (want.raw or want.products):
+            raise InvalidParameterError(
+                f"Neither raw data nor products of {self.pretty_name} are wanted.",
+                expected="download_raw or download_products",
+                remedy="say download_products=True",
+            )
+        return want
+
+    async def _begin(self, all_observations: bool) -> None:
+        self.require_selection(all_observations=all_observations)
+        await self.load()
+        self.require_selection(all_observations=all_observations)
+
+    @property
+    def _service(self) -> str:
+        """Key of the record: the addresses of the services that serve files."""
+        return service_key(self.context, self.services[1:] or self.services)
+
+    def _keys(self) -> dict[str, Any]:
+        return {"service": self._service, "sky": self.context.config.sky}
+
+    def _rows(self) -> list[dict[str, Any]]:
+        table = self._table[self._selected]
+        return [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False, name=None)]
+
+    async def _fetching(self, want: Want, record: DownloadRecord, net: Net, **options: Any) -> Fetching:
+        from daxa.mission.fetching import Fetching
+
+        keys = await anyio.to_thread.run_sync(self._keys)
+        return Fetching(
+            mission=self,
+            name=self.name,
+            directory=self._raw,
+            want=want,
+            **keys,
+            context=self.context,
+            record=record,
+            net=net,
+            **options,
+        )
+
+    async def download(
+        self,
+        num_cores: int | None = None,
+        credentials: Any = None,
+        download_products: bool | None = None,
+        *,
+        download_raw: bool = True,
+        all_observations: bool = False,
+        on_error: Literal["raise", "warn", "collect"] = "raise",
+        locations: Sequence[str] = (),
+    ) -> DownloadReport:
+        """Fetch the selected observations; what is here already is left alone.
+
+        Parameters
+        ----------
+        num_cores : int, optional
+            Most observations at once. How many requests a host sees is a matter of the host's limits.
+        credentials : optional
+            Accepted for DAXA's sake; credentials come from the environment or ``~/.netrc``.
+        download_products : bool, optional
+            Whether the archive's own products are fetched; by default they are, except for XMM.
+        download_raw : bool
+            Whether the files a reduction from scratch needs are fetched.
+        all_observations : bool
+            Whether a mission without a filter is taken whole.
+        on_error : {"raise", "warn", "collect"}
+            What to do at the end about files that could not be fetched; everything else is fetched first.
+        locations : sequence of {"https", "s3", "file"}
+            Kinds of location to prefer, best first.
+
+        Returns
+        -------
+        DownloadReport
+            What became of every observation and file.
+
+        Raises
+        ------
+        DAXADownloadError
+            If files could not be fetched and `on_error` is ``raise``; its ``results`` name them.
+        NotAwaitedError, NoSelectionError
+            If a filter was not awaited, or none was applied.
+        AccessDeniedError
+            If no selected observation is public yet.
+        StorageError
+            If the raw directory cannot be written.
+        """
+        from daxa.mission.download import DownloadReport, ObservationResult
+        from daxa.mission.fetching import OBSERVATIONS_AT_ONCE
+        from daxa.net.client import open_net
+        from daxa.store.downloads import DownloadRecord
+
+        want = self._want(download_raw, download_products)
+        prefer = _checked(num_cores, on_error, locations)
+        await self._begin(all_observations)
+        self._leave_out_proprietary(credentials)
+        rows = self._rows()
+        record = await anyio.to_thread.run_sync(DownloadRecord.open, self._raw)
+        failed = 0
+        try:
+            here = await anyio.to_thread.run_sync(self._complete, record, want, rows)
+            publish = self.context.events.publish
+            publish(DownloadPlanned(self.name, self.pretty_name, len(rows), len(here)))
+            try:
+                results: dict[str, ObservationResult] = {
+                    one: ObservationResult(mission=self.name, obs_id=one, state="present") for one in here
+                }
+                missing = [row for row in rows if row["ObsID"] not in here]
+                if missing:
+                    async with open_net(self.context) as net:
+                        at_once = num_cores or OBSERVATIONS_AT_ONCE
+                        fetching = await self._fetching(want, record, net, prefer=prefer, observations_at_once=at_once)
+                        results.update(await fetching.run(missing))
+                report = DownloadReport(self.name, want, tuple(results[row["ObsID"]] for row in rows))
+                failed = len(report.failed)
+            finally:
+                publish(DownloadEnded(self.name, failed))
+            self._downloaded = all(one.state != "partial" for one in report.observations)
+            self._downloaded_type = await anyio.to_thread.run_sync(self._type_on_disk, record, report)
+        finally:
+            await anyio.to_thread.run_sync(record.close)
+        if report.failed and on_error == "raise":
+            raise DAXADownloadError.of(report.failed)
+        if report.failed and on_error == "warn":
+            warnings.warn(str(DAXADownloadError.of(report.failed)), stacklevel=2)
+        return report
+
+    async def plan_download(
+        self,
+        download_products: bool | None = None,
+        *,
+        download_raw: bool = True,
+        all_observations: bool = False,
+        locations: Sequence[str] = (),
+    ) -> DownloadPlan:
+        """Tell files and bytes that :meth:`download` would fetch; parameters as there. Nothing is transferred.
+
+        Returns
+        -------
+        DownloadPlan
+        """
+        from daxa.mission.download import DownloadPlan
+        from daxa.net.client import open_net
+        from daxa.store.downloads import DownloadRecord
+
+        want = self._want(download_raw, download_products)
+        prefer = _checked(None, "raise", locations)
+        await self._begin(all_observations)
+        record = await anyio.to_thread.run_sync(DownloadRecord.open, self._raw)
+        try:
+            rows = self._rows()
+            here = await anyio.to_thread.run_sync(self._complete, record, want, rows)
+            async with open_net(self.context) as net:
+                fetching = await self._fetching(want, record, net, prefer=prefer)
+                files, present, causes = await fetching.plan([row for row in rows if row["ObsID"] not in here])
+        finally:
+            await anyio.to_thread.run_sync(record.close)
+        return DownloadPlan(self.name, tuple(files), present + len(here), causes)
+
+    def _complete(self, record: DownloadRecord, want: Want, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+        service = self._service
+        return {row["ObsID"] for row in rows if record.complete(row["ObsID"], want, service)}
+
+    def _type_on_disk(self, record: DownloadRecord, report: DownloadReport) -> str | None:
+        """What all complete observations have, whenever it was fetched."""
+        complete = {one.obs_id for one in report.observations if one.state in ("present", "complete")}
+        parts = [set(entry.wanted) for entry in record.observations() if entry.obs_id in complete]
+        common = set.intersection(*parts) if parts else set()
+        names = {"raw": "raw", "products": "preprocessed"}
+        return "+".join(names[part] for part in ("raw", "products") if part in common) or None
+
+    def _leave_out_proprietary(self, credentials: Any) -> None:
+        """Leave out what is not public yet, with a warning; recorded, so that an update looks again."""
+        import numpy as np
+
+        if not self.has_proprietary or "proprietary_usable" not in self._table.columns:
+            return
+        public = np.asarray(self._table["proprietary_usable"], dtype=bool)
+        closed = self._table[self._selected & ~public]
+        if not len(closed):
+            return
+        first = closed["proprietary_end_date"].min()
+        until = f"the first becomes public on {first:%Y-%m-%d}" if first == first else "no date is known"
+        hint = " Credentials are not used for them." if credentials is not None else ""
+        if not (self._selected & public).any():
+            raise AccessDeniedError(
+                f"No selected observation of {self.pretty_name} is public yet ({until}).{hint}",
+                expected="public observations",
+                remedy="select others, or wait",
+                mission=self.name,
+            )
+        warnings.warn(
+            f"{len(closed)} of {int(self._selected.sum())} selected observations of {self.pretty_name} are proprietary"
+            f" and are left out ({until}).{hint}",
+            stacklevel=3,
+        )
+        self.apply(public, "what is public")
+        self.record("exclude_proprietary", {})
+
+
+def _checked(num_cores: Any, on_error: str, locations: Sequence[str]) -> tuple[str, ...]:
+    """Refuse options that mean nothing; return the kinds of location to prefer."""
+    if num_cores is not None and (not isinstance(num_cores, int) or num_cores < 1):
+        raise InvalidParameterError(
+            f"num_cores is {num_cores!r}.", expected="a whole number from 1 on", remedy="correct it", value=num_cores
+        )
+    if on_error not in ("raise", "warn", "collect"):
+        raise InvalidParameterError(
+            f"on_error is {on_error!r}.", expected="'raise', 'warn' or 'collect'", remedy="correct it", value=on_error
+        )
+    prefer = (locations,) if isinstance(locations, str) else tuple(locations)
+    if any(one not in _LOCATIONS for one in prefer):
+        raise InvalidParameterError(
+            f"locations is {locations!r}.", expected=f"some of {', '.join(_LOCATIONS)}", remedy="correct it"
+        )
+    return prefer

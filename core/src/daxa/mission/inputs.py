@@ -1,0 +1,280 @@
+"""What users give, positions, radii, times, in one form each. Imported when a filter is called, as astropy is."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
+from astropy.time import Time
+from astropy.units import Quantity, UnitConversionError, deg
+from attrs import frozen
+from numpy.typing import NDArray
+
+from daxa.exceptions import InvalidParameterError, ParameterTypeError, UnknownNameError
+
+_FORMS = (
+    "[ra, dec] in degrees, a list or array of such pairs, a SkyCoord, or a Table or DataFrame with columns ra and dec"
+)
+
+
+class NotAnAngleError(ParameterTypeError, UnitConversionError):  # type: ignore[misc]
+    """A Quantity that should be an angle has another unit."""
+
+    code = "not-an-angle"
+
+
+@frozen(eq=False)
+class Positions:
+    """Positions on the sky.
+
+    Parameters
+    ----------
+    ra, dec : ndarray of float, shape (n,)
+        Degrees, in the mission's frame.
+    single : bool
+        Whether the user gave one position, and not a list of one.
+    """
+
+    ra: NDArray[np.float64]
+    dec: NDArray[np.float64]
+    single: bool = False
+
+    def __len__(self) -> int:
+        return len(self.ra)
+
+
+def _bad_positions(given: Any, why: str) -> ParameterTypeError:
+    text = " ".join(repr(given).split())
+    return ParameterTypeError(f"{text[:120]} cannot be positions: {why}.", expected=_FORMS, remedy="correct them")
+
+
+def _column(table: Any, names: Sequence[str], wanted: str) -> NDArray[np.float64]:
+    found = [name for name in names if str(name).lower() == wanted]
+    if len(found) != 1:
+        raise _bad_positions(list(names), f"the table has {len(found) or 'no'} columns called {wanted}")
+    column = table[found[0]]
+    unit = getattr(column, "unit", None)
+    values: NDArray[np.float64] = np.asarray(
+        Quantity(column).to_value(deg) if unit is not None else column, dtype=np.float64
+    )
+    return values
+
+
+def as_skycoord(given: Any, frame: str) -> SkyCoord:
+    """Return positions as a SkyCoord, scalar if one was given; what has no frame is taken to be in `frame`.
+
+    Raises
+    ------
+    ParameterTypeError
+        If they cannot be understood.
+    InvalidParameterError
+        If they are not on the sky.
+    """
+    if isinstance(given, SkyCoord):
+        return given
+    if isinstance(given, pd.DataFrame | Table):
+        names = list(given.columns) if isinstance(given, pd.DataFrame) else list(given.colnames)
+        ra, dec = (_column(given, names, name) for name in ("ra", "dec"))
+    else:
+        if isinstance(given, Iterable) and not isinstance(given, str | np.ndarray | Quantity | Mapping):
+            given = list(given)
+            if given and all(isinstance(one, SkyCoord) for one in given):
+                return SkyCoord([one.transform_to(frame) for one in given])
+        try:
+            pairs = Quantity(given, deg).value if _has_units(given) else np.asarray(given, dtype=np.float64)
+        except UnitConversionError as problem:
+            raise NotAnAngleError(
+                f"{given!r} is not a position.", expected="angles", remedy="correct the unit"
+            ) from problem
+        except (TypeError, ValueError) as problem:
+            raise _bad_positions(given, str(problem)) from problem
+        if pairs.ndim not in (1, 2) or pairs.shape[-1] != 2:
+            raise _bad_positions(given, f"the shape is {pairs.shape}")
+        ra, dec = pairs[..., 0], pairs[..., 1]
+    if not (np.isfinite(ra).all() and np.isfinite(dec).all() and (np.abs(dec) <= 90).all()):
+        raise InvalidParameterError(
+            "Some positions are not on the sky.",
+            expected="finite degrees, declinations from -90 to 90",
+            remedy="correct the positions; right ascension comes first",
+        )
+    return SkyCoord(ra, dec, unit="deg", frame=frame)
+
+
+def _has_units(given: Any) -> bool:
+    return isinstance(given, Quantity) or (
+        isinstance(given, list) and any(isinstance(one, Quantity) or _has_units(one) for one in given)
+    )
+
+
+def as_positions(given: Any, frame: str) -> Positions:
+    """Return positions in a mission's frame.
+
+    Raises
+    ------
+    ParameterTypeError, InvalidParameterError
+        If they cannot be understood, are not on the sky, or there are none.
+    """
+    coordinates = as_skycoord(given, frame).transform_to(frame)
+    ra = np.atleast_1d(np.asarray(coordinates.ra.deg, dtype=np.float64))
+    dec = np.atleast_1d(np.asarray(coordinates.dec.deg, dtype=np.float64))
+    if ra.ndim != 1 or len(ra) == 0:
+        raise InvalidParameterError("No positions are given.", expected=_FORMS, remedy="give at least one")
+    return Positions(ra, dec, bool(coordinates.isscalar))
+
+
+def as_degrees(value: Any, what: str = "a search distance") -> float:
+    """Return one angle in degrees: a Quantity, a number of degrees, or text such as ``"5 arcmin"``.
+
+    Raises
+    ------
+    ParameterTypeError
+        If it is something else.
+    NotAnAngleError
+        If its unit is not an angle's.
+    InvalidParameterError
+        If it is negative or not finite.
+    """
+    if isinstance(value, str):
+        try:
+            value = Quantity(value)
+        except TypeError as problem:
+            raise ParameterTypeError(
+                f"{value!r} is not {what}.", expected="text such as '5 arcmin'", remedy="correct it", value=value
+            ) from problem
+        if value.unit.is_equivalent(""):
+            value = float(value.value)
+    if isinstance(value, Quantity) and value.isscalar:
+        try:
+            number = float(value.to_value(deg))
+        except UnitConversionError as problem:
+            raise NotAnAngleError(
+                f"{value} is not {what}.", expected="an angle", remedy="correct the unit", value=str(value)
+            ) from problem
+    elif isinstance(value, int | float | np.integer | np.floating) and value is not True and value is not False:
+        number = float(value)
+    else:
+        raise ParameterTypeError(
+            f"{value!r} is not {what}.", expected="a Quantity or a number of degrees", remedy="correct it"
+        )
+    if not 0 <= number < np.inf:
+        raise InvalidParameterError(
+            f"{value} is not {what}.", expected="an angle of zero or more", remedy="correct it", value=number
+        )
+    return number
+
+
+def as_radii(value: Any, positions: Positions) -> float | NDArray[np.float64]:
+    """Return search distances in degrees: one for all, or one for each position.
+
+    Raises
+    ------
+    ParameterTypeError, NotAnAngleError
+        As :func:`as_degrees`.
+    InvalidParameterError
+        If there is not one for each position.
+    """
+    scalar = isinstance(value, str | numbers.Real) or (isinstance(value, Quantity) and value.isscalar)
+    if scalar or not isinstance(value, Iterable):
+        return as_degrees(value)
+    radii = np.array([as_degrees(one) for one in value], dtype=np.float64)
+    if positions.single or len(radii) != len(positions):
+        raise InvalidParameterError(
+            f"{len(radii)} search distances are given for {'one' if positions.single else len(positions)}"
+            f" position{'' if positions.single else 's'}.",
+            expected="one for all, or one for each position",
+            remedy="correct the list",
+        )
+    return radii
+
+
+def as_radii_by_instrument(value: Mapping[Any, Any], known: Sequence[str], chosen: Sequence[str]) -> dict[str, float]:
+    """Return search distances in degrees by instrument.
+
+    Raises
+    ------
+    UnknownNameError
+        If an instrument is unknown, or a chosen one is missing.
+    ParameterTypeError, NotAnAngleError, InvalidParameterError
+        As :func:`as_degrees`.
+    """
+    unknown = [str(inst) for inst in value if inst not in known]
+    missing = [inst for inst in chosen if inst not in value]
+    if unknown or missing:
+        raise UnknownNameError(
+            f"Search distances {f'are given for {chr(44).join(unknown)}' if unknown else 'are missing'}"
+            f"{'' if unknown else f' for {chr(44).join(missing)}'}.",
+            expected=f"one for each of {', '.join(chosen)}",
+            remedy="correct the names of the instruments",
+            value=unknown or missing,
+        )
+    return {str(inst): as_degrees(one) for inst, one in value.items()}
+
+
+def as_time(value: Any, what: str = "a time") -> np.datetime64:
+    """Return one UTC time: a ``datetime`` (naive is UTC), an ISO text, a ``Time`` or a ``datetime64``.
+
+    Raises
+    ------
+    ParameterTypeError
+        If it is something else.
+    InvalidParameterError
+        If the text is not a time.
+    """
+    if isinstance(value, Time) and value.isscalar:
+        value = value.utc.to_datetime()
+    if not isinstance(value, datetime | str | np.datetime64):
+        raise ParameterTypeError(
+            f"{value!r} is not {what}.", expected="a datetime, an ISO text or a Time", remedy="correct it"
+        )
+    try:
+        stamp = pd.Timestamp(value)
+        if stamp.tzinfo is not None:
+            stamp = stamp.tz_convert(UTC).tz_localize(None)
+        if pd.isna(stamp):
+            raise ValueError("not a time")
+    except ValueError as problem:
+        raise InvalidParameterError(
+            f"{value!r} is not {what}: {problem}.", expected="such as '2019-12-01 00:00:00'", remedy="correct it"
+        ) from problem
+    when: np.datetime64 = stamp.to_datetime64().astype("M8[us]")
+    return when
+
+
+def as_window(start: Any, end: Any) -> tuple[np.datetime64, np.datetime64]:
+    """Return the two ends of a time window.
+
+    Raises
+    ------
+    ParameterTypeError, InvalidParameterError
+        As :func:`as_time`, and if the window ends before it starts.
+    """
+    window = (as_time(start, "a start"), as_time(end, "an end"))
+    if window[1] < window[0]:
+        raise InvalidParameterError(
+            f"The window from {start} to {end} ends before it starts.",
+            expected="the start first",
+            remedy="swap them",
+        )
+    return window
+
+
+def is_one_time(value: Any) -> bool:
+    """Whether this is one time, and not several."""
+    return isinstance(value, str | datetime | np.datetime64) or (isinstance(value, Time) and bool(value.isscalar))
+
+
+def as_times(value: Any) -> list[Any]:
+    """Return one or several times as a list."""
+    if is_one_time(value):
+        return [value]
+    if isinstance(value, Iterable):
+        return list(value)
+    raise ParameterTypeError(
+        f"{value!r} is not a time, or a list of times.", expected="datetimes, ISO texts or Times", remedy="correct it"
+    )

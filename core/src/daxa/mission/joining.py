@@ -1,0 +1,141 @@
+"""Joining a mission's selected observations with positions: how far, and which with which."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from daxa.exceptions import InvalidParameterError, ParameterTypeError
+from daxa.mission.selected import Selected
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pandas import DataFrame
+
+    from daxa.mission.inputs import Positions
+    from daxa.mission.selection import Pairs
+
+
+class Joining(Selected):
+    """The part of a mission that knows which observations are near a position."""
+
+    # --- distances --------------------------------------------------------------------------------------------------
+
+    def _check_radii(self, distance: Any, positions: Positions) -> None:
+        """Refuse bad distances before anything is loaded, and warn where one is used for unlike instruments."""
+        from daxa.mission.inputs import as_radii, as_radii_by_instrument
+
+        several = isinstance(self.declared_fov, Mapping)
+        if isinstance(distance, Mapping):
+            if not several:
+                raise ParameterTypeError(
+                    f"The instruments of {self.pretty_name} have one field of view.",
+                    expected="one search distance, or one for each position",
+                    remedy="do not give them by instrument",
+                )
+            as_radii_by_instrument(distance, self.instruments, self._instruments)
+        elif distance is not None:
+            as_radii(distance, positions)
+            if several:
+                warnings.warn(
+                    f"The instruments of {self.pretty_name} have unlike fields of view; one search distance is used"
+                    " for all of them.",
+                    stacklevel=2,
+                )
+
+    def _radii(self, distance: Any, positions: Positions) -> Any:
+        """Search distances in degrees, as :func:`daxa.mission.selection.match` takes them."""
+        import numpy as np
+
+        from daxa.mission.inputs import as_degrees, as_radii, as_radii_by_instrument
+
+        if distance is None:
+            declared = self.declared_fov
+            if declared is None:
+                raise InvalidParameterError(
+                    f"{self.pretty_name} does not say its field of view.",
+                    expected="a search distance",
+                    remedy="give search_distance",
+                )
+            if isinstance(declared, str):
+                return 1.2 * as_degrees(declared)
+            by_inst = {inst: 1.2 * as_degrees(one) for inst, one in declared.items()}
+        elif isinstance(distance, Mapping):
+            by_inst = as_radii_by_instrument(distance, self.instruments, self._instruments)
+        else:
+            radii = as_radii(distance, positions)
+            return radii[:, np.newaxis] if isinstance(radii, np.ndarray) else radii
+        if "instrument" in self._table.columns and self.one_inst_per_obs:
+            return self._table["instrument"].map(by_inst).to_numpy(dtype=np.float64, na_value=np.nan)
+        if distance is None:
+            warnings.warn(
+                f"The instruments of {self.pretty_name} have unlike fields of view; the widest one decides.",
+                stacklevel=2,
+            )
+        return max(by_inst[inst] for inst in self._instruments if inst in by_inst)
+
+    # --- joins ------------------------------------------------------------------------------------------------------
+
+    def _join(self, positions: Positions, distance: Any) -> tuple[NDArray[np.int64], Any, Any, Any]:
+        """Rows that are selected now, their unit vectors, those of the positions, and the distances."""
+        import numpy as np
+
+        from daxa.mission.selection import unit_vectors
+
+        rows = np.flatnonzero(self._selected)
+        radii = self._radii(distance, positions)
+        if np.ndim(radii) == 1:
+            radii = radii[rows]
+        ra, dec = (self._table[name].to_numpy()[rows] for name in ("ra", "dec"))
+        return rows, unit_vectors(ra, dec), unit_vectors(positions.ra, positions.dec), radii
+
+    def _pairs(self, positions: Positions, distance: Any) -> Pairs:
+        from daxa.mission.selection import Pairs, match
+
+        rows, vectors, centres, radii = self._join(positions, distance)
+        found = match(vectors, centres, radii) if len(rows) else _nothing()
+        return Pairs(found.positions, rows[found.rows])
+
+    def _near(self, positions: Positions, distance: Any, *, info: bool) -> DataFrame | None:
+        """Apply the filter on positions; return the table of associations if it is asked for."""
+        import numpy as np
+
+        from daxa.mission.selection import near
+
+        what = f"{len(positions)} position{'' if len(positions) == 1 else 's'}"
+        if info:
+            pairs = self._pairs(positions, distance)
+            self.apply(pairs.row_mask(len(self._table)), what)
+            return self._associations(positions, pairs)
+        rows, vectors, centres, radii = self._join(positions, distance)
+        mask = np.zeros(len(self._table), dtype=bool)
+        if len(rows):
+            mask[rows] = near(vectors, centres, radii)
+        self.apply(mask, what)
+        return None
+
+    def _associations(self, positions: Positions, pairs: Pairs) -> DataFrame:
+        """Which observations belong to which position, in the order of the catalogue."""
+        import pandas as pd
+
+        found, groups = pairs.groups()
+        obs_ids = self.obs_ids
+        return pd.DataFrame(
+            {
+                "pos_ind": found,
+                "pos_ra": positions.ra[found],
+                "pos_dec": positions.dec[found],
+                "ObsIDs": [",".join(obs_ids[rows]) for rows in groups],
+            }
+        )
+
+
+def _nothing() -> Pairs:
+    """Return no pairs."""
+    import numpy as np
+
+    from daxa.mission.selection import Pairs
+
+    return Pairs(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))

@@ -1,0 +1,1 @@
+"""The network: requests, listings, tables, names, and transfers that end well or not at all."""

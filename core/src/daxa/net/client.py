@@ -1,0 +1,361 @@
+"""Requests: one session a call, with the limits of hosts, patience, and errors that say what happened."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import anyio
+from attrs import field, frozen
+
+from daxa._installation import version
+from daxa.exceptions import AccessDeniedError, BadReplyError, NetworkError, NotAtArchiveError, OfflineError
+from daxa.net import names as _names
+from daxa.net import tap as _tap
+from daxa.net.listing import Entry, parse_listing
+from daxa.net.transfer import FetchResult, Transfer
+from daxa.specs import RemoteFile
+
+if TYPE_CHECKING:
+    import aiohttp
+    from astropy.table import Table
+
+    from daxa.context import Context
+
+USER_AGENT: Final = "DAXA/{version} (+https://github.com/DavidT3/DAXA; IVOA-science)"
+CONNECT_SECONDS: Final = 30.0
+READ_SECONDS: Final = 60.0
+AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 524})
+BUSY: Final = frozenset({429, 503})
+_SECRET: Final = re.compile(r"(?i)\b(AIOUSER|AIOPWD|password|token)=[^&\s]*")
+
+
+def shown(url: object) -> str:
+    """Write an address without its secrets."""
+    return _SECRET.sub(r"\1=***", str(url))
+
+
+@frozen
+class Reply:
+    """An answer, whole.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status.
+    url : str
+        Where it came from, after redirections.
+    headers : Mapping
+        Its headers.
+    body : bytes
+        Its bytes.
+    """
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """Its text."""
+        match = re.search(r"charset=([\w-]+)", self.headers.get("Content-Type", ""))
+        try:
+            return self.body.decode(match[1] if match else "utf-8")
+        except (LookupError, UnicodeDecodeError):
+            return self.body.decode("latin-1")
+
+
+@frozen
+class Patience:
+    """How often and after how long a request is tried again.
+
+    Parameters
+    ----------
+    attempts : int
+        Tries in all.
+    first, most : float
+        Seconds before the second try, and at the most; each wait is twice the one before, and a little random.
+    """
+
+    attempts: int = 5
+    first: float = 0.5
+    most: float = 60.0
+    chance: random.Random = field(factory=random.Random)
+
+    def wait(self, attempt: int) -> float:
+        """Seconds to wait after a number of tries."""
+        return min(self.most, self.first * 2.0 ** (attempt - 1)) * (0.5 + self.chance.random())
+
+
+def retry_after(value: str | None) -> float | None:
+    """Read a Retry-After header: seconds, or a date."""
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None
+
+
+class Net:
+    """What missions and downloads ask the network with.
+
+    Made by :func:`open_net`; lives as long as its block.
+    """
+
+    def __init__(self, context: Context, session: aiohttp.ClientSession, patience: Patience) -> None:
+        self.context = context
+        self.session = session
+        self.patience = patience
+
+    def url(self, service: str) -> str:
+        """Address of a service, as configured."""
+        return self.context.service_url(service)
+
+    def refuse_offline(self, url: str) -> None:
+        """Stop before a connection is made where the network is switched off."""
+        if self.context.config.offline and not url.startswith("file:"):
+            raise OfflineError(
+                f"{shown(url)} is needed, and the network is switched off.",
+                expected="what is asked for in the cache or on disk",
+                remedy="unset DAXA_OFFLINE",
+                url=shown(url),
+            )
+
+    def refusal(self, status: int, url: str) -> NetworkError:
+        """Make the error of a status that no patience mends."""
+        where = shown(url)
+        if status in (401, 403):
+            return AccessDeniedError(
+                f"{where} refuses access ({status}).",
+                expected="public data, or credentials",
+                remedy="look at the observation's public date, or give credentials",
+                url=where,
+                status=status,
+            )
+        if status in (404, 410):
+            return NotAtArchiveError(
+                f"{where} is not there ({status}).", remedy="the archive does not have it", url=where, status=status
+            )
+        return NetworkError(
+            f"{where} answered with status {status}.", remedy="try again later", url=where, status=status
+        )
+
+    async def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
+        method: str = "GET",
+        limit: int = 64 * 1024 * 1024,
+        attempts: int | None = None,
+        ok: Sequence[int] = (200,),
+    ) -> Reply:
+        """Ask for something that fits into memory.
+
+        Parameters
+        ----------
+        url : str
+            Address.
+        params, headers, data : Mapping, optional
+            Query, headers, form.
+        method : str
+            HTTP method; a redirection is followed with GET.
+        limit : int
+            Most bytes.
+        attempts : int, optional
+            Tries in all.
+        ok : sequence of int
+            Statuses that are answers.
+
+        Raises
+        ------
+        AccessDeniedError, NotAtArchiveError, BadReplyError, OfflineError, NetworkError
+            With URL and cause.
+        """
+        import aiohttp  # late: whoever only names Net in an annotation does not wait for it
+
+        self.refuse_offline(url)
+        tries = attempts or self.patience.attempts
+        cause = ""
+        for attempt in range(1, tries + 1):
+            wait: float | None = None
+            try:
+                async with (
+                    self.context.hosts.slot(url),
+                    self.session.request(
+                        method, url, params=params, data=data, headers=headers, max_redirects=10
+                    ) as response,
+                ):
+                    if response.status in ok:
+                        body = await self._body(response, limit)
+                        self.context.hosts.report(url, throttled=False)
+                        return Reply(response.status, str(response.url), dict(response.headers), body)
+                    if response.status not in AGAIN:
+                        raise self.refusal(response.status, str(response.url))
+                    cause = f"status {response.status}"
+                    wait = self.note_busy(url, response.status, response.headers.get("Retry-After"))
+            except aiohttp.TooManyRedirects as problem:
+                raise BadReplyError(
+                    f"{shown(url)} redirects in circles.", remedy="try again later", url=shown(url)
+                ) from problem
+            except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+                if isinstance(problem, NetworkError):
+                    raise
+                cause = f"{type(problem).__name__}: {shown(problem)}" if str(problem) else type(problem).__name__
+            if attempt < tries:
+                await anyio.sleep(self.patience.wait(attempt) if wait is None else wait)
+        raise NetworkError(
+            f"{shown(url)} could not be had after {tries} tries; the last ended with {cause}.",
+            remedy="try again later; the service may be down",
+            url=shown(url),
+            attempts=tries,
+            cause=cause,
+        )
+
+    def note_busy(self, url: str, status: int, header: str | None) -> float | None:
+        """Make the whole host wait when it says it is busy; returns the wait it asks for."""
+        if status not in BUSY:
+            return None
+        wait = retry_after(header)
+        self.context.hosts.report(url, throttled=True)
+        if wait is not None:
+            self.context.hosts.pause(url, min(wait, 600.0))
+            return min(wait, 600.0)
+        return None
+
+    @staticmethod
+    async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes:
+        blocks, size = [], 0
+        async for block in response.content.iter_chunked(1 << 20):
+            size += len(block)
+            if size > limit:
+                raise BadReplyError(
+                    f"{shown(response.url)} sends more than {limit} bytes.",
+                    expected="a smaller reply",
+                    remedy="tell the developers",
+                    url=shown(response.url),
+                )
+            blocks.append(block)
+        return b"".join(blocks)
+
+    async def listing(self, url: str) -> tuple[Entry, ...]:
+        """List a directory.
+
+        Raises
+        ------
+        NotAtArchiveError
+            If it does not exist.
+        BadReplyError
+            If the page is no listing, or cut short.
+        """
+        address = url if url.endswith("/") else url + "/"
+        for attempt in (1, 2, 3):
+            reply = await self.get(address)
+            try:
+                return parse_listing(reply.text, reply.url)
+            except BadReplyError:
+                if attempt == 3:
+                    raise
+                await anyio.sleep(self.patience.wait(attempt))
+        raise AssertionError("unreachable")
+
+    async def walk(
+        self, url: str, *, keep: Callable[[str, bool], bool] = lambda _path, _is_dir: True
+    ) -> list[tuple[str, Entry]]:
+        """List a directory and those below it, side by side.
+
+        Parameters
+        ----------
+        url : str
+            Directory.
+        keep : callable
+            ``keep(relative path, is_dir)``; a directory that is not kept is not entered.
+
+        Returns
+        -------
+        list of (str, Entry)
+            Files with their relative paths, sorted.
+        """
+        base = url if url.endswith("/") else url + "/"
+        found: list[tuple[str, Entry]] = []
+
+        async def enter(prefix: str) -> None:
+            async with anyio.create_task_group() as group:
+                for entry in await self.listing(base + prefix):
+                    path = prefix + entry.name
+                    if not keep(path, entry.is_dir):
+                        continue
+                    if entry.is_dir:
+                        group.start_soon(enter, path + "/")
+                    else:
+                        found.append((path, entry))
+
+        try:
+            await enter("")
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+        return sorted(found, key=lambda pair: pair[0])
+
+    async def tap(self, service: str, adql: str, *, maxrec: int | None = None, columns: Sequence[str] = ()) -> Table:
+        """Ask a TAP service; see :func:`daxa.net.tap.tap`."""
+        return await _tap.tap(self, service, adql, maxrec=maxrec, columns=columns)
+
+    async def count(self, service: str, table: str, where: str = "") -> int:
+        """Count the rows of a table."""
+        return await _tap.count(self, service, table, where)
+
+    async def resolve(self, name: str) -> tuple[float, float]:
+        """Position of a named object in degrees, ICRS."""
+        return await _names.resolve(self, name)
+
+    async def fetch(self, remote: RemoteFile, directory: Path, *, mission: str = "") -> FetchResult:
+        """Fetch a file, verify it, unpack it, and give it its name; see :mod:`daxa.net.transfer`."""
+        return await Transfer(self, remote, directory, mission).run()
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    problem = group.exceptions[0]
+    return _first(problem) if isinstance(problem, BaseExceptionGroup) else problem
+
+
+@asynccontextmanager
+async def open_net(context: Context, *, patience: Patience | None = None) -> AsyncIterator[Net]:
+    """Open a session for the length of a block.
+
+    Parameters
+    ----------
+    context : Context
+        Configuration, services and limits of hosts.
+    patience : Patience, optional
+        How often requests are tried again.
+    """
+    import aiohttp
+
+    for name, spec in context.registry.services.items():
+        context.hosts.set(context.service_url(name), spec.connections, spec.interval)
+    connector = aiohttp.TCPConnector(limit=0, limit_per_host=0)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
+        auto_decompress=False,
+        trust_env=True,
+        headers={"Accept-Encoding": "identity", "User-Agent": USER_AGENT.format(version=version())},
+    ) as session:
+        yield Net(context, session, patience or Patience())
+
+
+__all__ = ["Net", "Patience", "Reply", "open_net"]

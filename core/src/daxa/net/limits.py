@@ -1,0 +1,134 @@
+"""Limits of hosts: how many requests at once, how far apart, and when to wait.
+
+They belong to a context and hold over all its sessions and event loops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+from attrs import define, field, frozen
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
+
+
+@frozen
+class Policy:
+    """How a host wants to be treated: requests at once, and seconds between their starts."""
+
+    connections: int = 4
+    interval: float = 0.0
+
+
+@define
+class _Host:
+    policy: Policy
+    allowed: float
+    busy: int = 0
+    next_start: float = 0.0
+    waiting: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = field(factory=deque)
+
+
+def _let_go(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+@define
+class HostLimits:
+    """The limits of all hosts. Thread-safe; waits in the event loop that asks."""
+
+    _hosts: dict[str, _Host] = field(init=False, factory=dict)
+    _lock: threading.Lock = field(init=False, factory=threading.Lock)
+
+    def _host(self, url: str) -> _Host:
+        return self._hosts.setdefault(origin(url), _Host(Policy(), 4.0))
+
+    def set(self, url: str, connections: int, interval: float = 0.0) -> None:
+        """Set the policy of a host, unless it has that one already."""
+        with self._lock:
+            host = self._hosts.get(origin(url))
+            policy = Policy(connections, interval)
+            if host is None:
+                self._hosts[origin(url)] = _Host(policy, float(connections))
+            elif host.policy != policy:
+                host.policy, host.allowed = policy, float(connections)
+
+    def policy(self, url: str) -> Policy:
+        """Policy of a host."""
+        with self._lock:
+            return self._host(url).policy
+
+    def pause(self, url: str, seconds: float) -> None:
+        """Start no request to a host for some time: it asked for that."""
+        with self._lock:
+            host = self._host(url)
+            host.next_start = max(host.next_start, time.monotonic() + seconds)
+
+    def report(self, url: str, *, throttled: bool) -> None:
+        """Tell how a request went: the number at once is halved when the host is busy, and grows slowly again."""
+        with self._lock:
+            host = self._host(url)
+            if throttled:
+                host.allowed = max(1.0, host.allowed / 2)
+            else:
+                host.allowed = min(float(host.policy.connections), host.allowed + 0.1)
+
+    @contextlib.asynccontextmanager
+    async def slot(self, url: str) -> AsyncIterator[None]:
+        """Wait for one's turn at a host, and keep it for the length of the block."""
+        host = await self._take(url)
+        try:
+            yield
+        finally:
+            self._give_back(host)
+
+    async def _take(self, url: str) -> _Host:
+        loop = asyncio.get_running_loop()
+        while True:
+            with self._lock:
+                host = self._host(url)
+                now = time.monotonic()
+                if host.busy < int(host.allowed) and now >= host.next_start:
+                    host.busy += 1
+                    host.next_start = max(host.next_start, now + host.policy.interval)
+                    return host
+                waits = host.next_start - now
+                future: asyncio.Future[None] | None = None
+                if host.busy >= int(host.allowed):
+                    future = loop.create_future()
+                    host.waiting.append((loop, future))
+            if future is None:
+                await asyncio.sleep(max(waits, 0.001))
+                continue
+            try:
+                await future
+            except BaseException:
+                with self._lock, contextlib.suppress(ValueError):
+                    host.waiting.remove((loop, future))
+                if future.done() and not future.cancelled():
+                    self._wake(host)
+                raise
+
+    def _give_back(self, host: _Host) -> None:
+        with self._lock:
+            host.busy -= 1
+        self._wake(host)
+
+    def _wake(self, host: _Host) -> None:
+        with self._lock:
+            free = int(host.allowed) - host.busy
+            chosen = [host.waiting.popleft() for _ in range(min(max(free, 0), len(host.waiting)))]
+        for loop, future in chosen:
+            with contextlib.suppress(RuntimeError):  # that loop is closed; nobody waits there any more
+                loop.call_soon_threadsafe(_let_go, future)

@@ -1,0 +1,146 @@
+"""Directory pages of web servers: Apache's, as preformatted text or as a table, and eRODat's."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from urllib.parse import unquote, urljoin, urlsplit
+
+from attrs import frozen
+
+from daxa.exceptions import BadReplyError
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)\Z")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?")
+_SCALE = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+
+
+@frozen
+class Entry:
+    """A file or directory of a listing.
+
+    Parameters
+    ----------
+    name : str
+        Name without slash.
+    is_dir : bool
+        Whether it is a directory.
+    size : int, optional
+        Bytes; rounded unless `exact`.
+    exact : bool
+        Whether the size is exact.
+    modified : str
+        Date as the page has it.
+    """
+
+    name: str
+    is_dir: bool
+    size: int | None = None
+    exact: bool = False
+    modified: str = ""
+
+
+class _Page(HTMLParser):
+    """Gathers links with the text that follows each, the title, and whether the page is whole."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.links: list[tuple[str, list[str], str | None]] = []
+        self.title = ""
+        self.whole = False
+        self._in_title = False
+        self._in_link = False
+        self._row: str | None = None
+        self._erodat = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "title":
+            self._in_title = True
+        elif tag == "tr":
+            self._row = given.get("class") or ""
+        elif tag == "a" and given.get("href"):
+            self.links.append((str(given["href"]), [], self._row))
+            self._in_link = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "title":
+            self._in_title = False
+        elif tag == "a":
+            self._in_link = False
+        elif tag == "html":
+            self.whole = True
+
+    def handle_data(self, data: str) -> None:
+        if self._in_title:
+            self.title += data
+        elif self.links and not self._in_link:
+            self.links[-1][1].append(data)
+
+
+def _child(href: str, base: str) -> tuple[str, bool] | None:
+    """Name of a child of the page's directory; None for everything else a page may link to."""
+    if href.startswith(("?", "#")) or "?" in href:
+        return None
+    target, here = urlsplit(urljoin(base, href)), urlsplit(base)
+    if (target.scheme, target.netloc) != (here.scheme, here.netloc):
+        return None
+    prefix = here.path if here.path.endswith("/") else here.path.rpartition("/")[0] + "/"
+    if not target.path.startswith(prefix):
+        return None
+    rest = target.path[len(prefix) :]
+    name = unquote(rest.rstrip("/"))
+    if not name or name in (".", "..") or set(name) & {"/", "\\", "\x00"} or not name.isprintable():
+        return None
+    return name, rest.endswith("/")
+
+
+def parse_listing(html: str, url: str) -> tuple[Entry, ...]:
+    """Read a directory page.
+
+    Parameters
+    ----------
+    html : str
+        The page.
+    url : str
+        Its address, ending in ``/``.
+
+    Raises
+    ------
+    BadReplyError
+        If it is no directory page, or its end is missing.
+    """
+    page = _Page()
+    page.feed(html)
+    page.close()
+    title = page.title.lower()
+    if "index of" not in title and "directory listing" not in title:
+        raise BadReplyError(
+            f"{url} is not a directory page; its title is {page.title.strip()!r}.",
+            expected="a page titled Index of ...",
+            remedy="try again later; the server may be answering with an error page",
+            url=url,
+        )
+    if not page.whole:
+        raise BadReplyError(f"The directory page {url} is cut short.", expected="</html>", remedy="try again", url=url)
+    exact = "directory listing" in title
+    found: dict[str, Entry] = {}
+    for href, texts, row in page.links:
+        if exact and row not in ("isfile", "isdir"):
+            continue
+        child = _child(href, url)
+        if child is None or child[0] in found:
+            continue
+        name, is_dir = child
+        words = [word for text in texts for word in text.split("\n")[0:1] if word.strip()]
+        text = " ".join(words)
+        date = _DATE.search(text)
+        size = None
+        tail = text[date.end() :].split() if date else text.split()
+        for word in reversed(tail):
+            match = _SIZE.match(word)
+            if match and not is_dir:
+                size = int(float(match[1]) * _SCALE[match[2]])
+                break
+        found[name] = Entry(name, is_dir or row == "isdir", size, exact and size is not None, date[0] if date else "")
+    return tuple(found.values())

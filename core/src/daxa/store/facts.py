@@ -1,0 +1,221 @@
+"""What an archive holds: facts about it, its missions, observations and data ids."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from daxa.exceptions import InvalidParameterError
+from daxa.ids import DataId
+from daxa.specs import Child
+from daxa.store.conditions import where
+from daxa.store.db import Database
+from daxa.store.entries import DataIdEntry, data_id_of, dump
+from daxa.store.writer import Written
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+# The names in the statements are constants of ours; values are always parameters.
+# ruff: noqa: S608
+
+
+class ArchiveFacts:
+    """The part of an archive's record that does not speak of tasks.
+
+    Parameters
+    ----------
+    db : Database
+        An open record of the form ``ARCHIVE``.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    # --- the archive itself -----------------------------------------------------------------------------------------
+
+    def meta(self, key: str, default: Any = None) -> Any:
+        """Return a fact about the archive as a whole."""
+        found = self.db.read("SELECT value FROM meta WHERE key = ?", (key,))
+        return json.loads(found[0][0]) if found else default
+
+    def set_meta(self, facts: Mapping[str, Any]) -> Written[None]:
+        """Record facts about the archive as a whole; plain data by name."""
+        rows = [(key, dump(value)) for key, value in facts.items()]
+        return self._many("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", rows)
+
+    def missions(self) -> list[tuple[str, Any]]:
+        """Return names and recorded states of the missions, in the order they were added."""
+        return [
+            (row[0], json.loads(row[1])) for row in self.db.read("SELECT name, state FROM missions ORDER BY position")
+        ]
+
+    def mission_names(self) -> list[str]:
+        """Return the names of the missions without their states."""
+        return [row[0] for row in self.db.read("SELECT name FROM missions ORDER BY position")]
+
+    def add_mission(self, name: str, title: str, state: Any) -> Written[None]:
+        """Add a mission at the end; one that is there keeps its place and takes the new state."""
+        sql = (
+            "INSERT INTO missions (name, title, state) VALUES (?, ?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET title = excluded.title, state = excluded.state"
+        )
+        return self._many(sql, [(name, title, dump(state))])
+
+    def set_mission_state(self, name: str, state: Any) -> Written[None]:
+        """Record a mission's state anew."""
+        return self._many("UPDATE missions SET state = ? WHERE name = ?", [(dump(state), name)])
+
+    def set_processed(self, name: str, processed: bool, processes: Sequence[str] = ()) -> Written[None]:
+        """Record whether a mission's last process has run, and which processes it has."""
+        sql = "UPDATE missions SET processed = ?, processes = ? WHERE name = ?"
+        return self._many(sql, [(processed, dump(list(processes)), name)])
+
+    def processed(self, name: str) -> tuple[bool, tuple[str, ...]]:
+        """Return what :meth:`set_processed` recorded."""
+        found = self.db.read("SELECT processed, processes FROM missions WHERE name = ?", (name,))
+        return (bool(found[0][0]), tuple(json.loads(found[0][1]))) if found else (False, ())
+
+    def set_final(self, mission: str, obs_id: str, success: bool) -> Written[None]:
+        """Record whether an observation came through as a whole."""
+        sql = "INSERT OR REPLACE INTO final (mission, obs_id, success) VALUES (?, ?, ?)"
+        return self._many(sql, [(mission, obs_id, success)])
+
+    def final(self) -> dict[str, dict[str, bool]]:
+        """Return what :meth:`set_final` recorded, by mission and ObsID."""
+        final: dict[str, dict[str, bool]] = {}
+        for mission, obs_id, success in self.db.read("SELECT mission, obs_id, success FROM final"):
+            final.setdefault(mission, {})[obs_id] = bool(success)
+        return final
+
+    # --- observations and data ids ----------------------------------------------------------------------------------
+
+    def add_observations(self, mission: str, table: DataFrame) -> Written[None]:
+        """Record a mission's observations; those that are there take their new row and keep their place.
+
+        Parameters
+        ----------
+        mission : str
+            Internal name.
+        table : pandas.DataFrame
+            One row an observation, with a column ``ObsID``; types as :func:`daxa.store.frames.pack`. The columns are
+            the same at every call.
+        """
+        from daxa.store.frames import rows_of
+
+        dtypes, rows = rows_of(table)
+        name, columns = f"columns of {mission}", dump(dtypes)
+
+        def write(connection: sqlite3.Connection) -> None:
+            known = connection.execute("SELECT value FROM meta WHERE key = ?", (name,)).fetchone()
+            if known is not None and known[0] != columns:
+                raise InvalidParameterError(
+                    f"The observations of {mission} have other columns than those recorded.",
+                    expected=known[0],
+                    remedy="bring the table to the recorded columns",
+                    value=columns,
+                )
+            connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (name, columns))
+            (start,) = connection.execute(
+                "SELECT coalesce(max(position), -1) + 1 FROM observations WHERE mission = ?", (mission,)
+            ).fetchone()
+            connection.executemany(
+                "INSERT INTO observations (mission, obs_id, position, row) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (mission, obs_id) DO UPDATE SET row = excluded.row, retired = 0",
+                [(mission, row["ObsID"], start + number, dump(row)) for number, row in enumerate(rows)],
+            )
+
+        return self.db.submit(write)
+
+    def observations(self, mission: str, *, retired: bool = False) -> DataFrame | None:
+        """Return a mission's observations as they were recorded; None if none were.
+
+        Parameters
+        ----------
+        mission : str
+            Internal name.
+        retired : bool
+            Whether those are returned that no longer belong to the selection, instead of those that do.
+        """
+        from daxa.store.frames import table_of
+
+        columns = self.meta(f"columns of {mission}")
+        if columns is None:
+            return None
+        sql = "SELECT row FROM observations WHERE mission = ? AND retired = ? ORDER BY position"
+        return table_of(columns, [json.loads(row[0]) for row in self.db.read(sql, (mission, retired))])
+
+    def obs_ids(self, mission: str) -> list[str]:
+        """Return a mission's ObsIDs, without those that were retired."""
+        sql = "SELECT obs_id FROM observations WHERE mission = ? AND NOT retired ORDER BY position"
+        return [row[0] for row in self.db.read(sql, (mission,))]
+
+    def retire(self, mission: str, obs_ids: Iterable[str]) -> Written[None]:
+        """Mark observations that no longer belong to the selection."""
+        sql = "UPDATE observations SET retired = 1 WHERE mission = ? AND obs_id = ?"
+        return self._many(sql, [(mission, obs_id) for obs_id in obs_ids])
+
+    def put_children(self, mission: str, obs_id: str, children: Sequence[Child], inst: str = "") -> Written[None]:
+        """Record what lies below an observation, or below one of its instruments, in place of what was recorded.
+
+        Parameters
+        ----------
+        mission, obs_id : str
+            The observation.
+        children : sequence of Child
+            Its instruments with their sub-exposures, or the instrument's sub-exposures.
+        inst : str
+            Instrument whose children they are; empty for the observation's own.
+        """
+        rows: list[tuple[Any, ...]] = []
+
+        def add(above: tuple[str, ...], below: Sequence[Child]) -> None:
+            for child in below:
+                names = (*above, child.name)
+                part = (*names, "")[:2]
+                rows.append((mission, obs_id, *part, len(rows), child.usable, child.reason, dump(child.info)))
+                add(names, child.children)
+
+        add((inst,) if inst else (), children)
+
+        def write(connection: sqlite3.Connection) -> None:
+            below = " AND inst = ? AND subexp != ''" if inst else ""
+            scope = (mission, obs_id, inst) if inst else (mission, obs_id)
+            connection.execute(f"DELETE FROM data_ids WHERE mission = ? AND obs_id = ?{below}", scope)
+            connection.executemany(
+                "INSERT INTO data_ids (mission, obs_id, inst, subexp, position, usable, reason, info)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+
+        return self.db.submit(write)
+
+    def data_ids(self, mission: str | None = None, obs_id: str | None = None) -> list[DataIdEntry]:
+        """Return what was brought to light, by mission and observation, in the order of the summary."""
+        given = {name: value for name, value in (("mission", mission), ("obs_id", obs_id)) if value is not None}
+        condition, params = where({"mission": "mission", "obs_id": "obs_id"}, given)
+        sql = (
+            f"SELECT mission, obs_id, inst, subexp, usable, reason, info FROM data_ids{condition}"
+            " ORDER BY mission, obs_id, position"
+        )
+        return [
+            DataIdEntry(data_id=data_id_of(*row[:4]), usable=bool(row[4]), reason=row[5], info=json.loads(row[6]))
+            for row in self.db.read(sql, params)
+        ]
+
+    def info_of(self, data_id: DataId) -> Mapping[str, Any]:
+        """Return what the summary says of a data id; nothing if there is none."""
+        found = self.db.read(
+            "SELECT info FROM data_ids WHERE mission = ? AND obs_id = ? AND inst = ? AND subexp = ?",
+            (data_id.mission, data_id.obs_id or "", data_id.inst or "", data_id.subexp or ""),
+        )
+        info: dict[str, Any] = json.loads(found[0][0]) if found else {}
+        return info
+
+    def _many(self, sql: str, rows: Sequence[Sequence[Any]]) -> Written[None]:
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany(sql, rows)
+
+        return self.db.submit(write)

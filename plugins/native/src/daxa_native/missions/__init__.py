@@ -1,0 +1,1 @@
+"""The conventions of each telescope's event lists, one module a mission."""

@@ -1,0 +1,134 @@
+"""XMM-Newton's tables and trees for an offline sky (needs daxa-testing; not used by the plugin itself)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from daxa_testing.sky import Column, Sky
+
+XSA_TAP: Final = "https://nxsa.esac.esa.int/tap-server/tap"
+XSA_TABLE: Final = "v_all_observations"
+HEASARC_TAP: Final = "https://heasarc.gsfc.nasa.gov/xamin/vo/tap"
+HEASARC_TABLE: Final = "xmmmaster"
+FILES: Final = "https://heasarc.gsfc.nasa.gov/FTP/"
+
+XSA_COLUMNS: Final = (
+    Column("observation_id"),
+    Column("revolution", "int"),
+    Column("ra", "double", "deg"),
+    Column("dec", "double", "deg"),
+    Column("start_utc"),
+    Column("end_utc"),
+    Column("duration", "double", "s"),
+    Column("proprietary_end_date"),
+    Column("with_science"),
+    Column("daxa_origin"),
+)
+"""Columns of ``v_all_observations`` that matter here, and where a row is from: ``recorded``, ``header``,
+``generated``."""
+
+HEASARC_COLUMNS: Final = (
+    Column("obsid", arraysize="10"),
+    Column("name"),
+    Column("ra", "double", "degree"),
+    Column("dec", "double", "degree"),
+    Column("time", "double", "mjd"),
+    Column("end_time", "double", "mjd"),
+    Column("status"),
+    Column("duration", "double", "s"),
+    Column("public_date", "int", "mjd"),
+    Column("data_in_heasarc"),
+    Column("xmm_revolution", "int"),
+    Column("daxa_origin"),
+)
+"""Columns of ``xmmmaster`` that matter here, and where a row is from."""
+
+NO_DATE: Final = "3000-01-01 00:00:00"
+"""How ESA writes that no date is known from which data are public; HEASARC's number for it is 416422."""
+
+
+def row(obs_id: str, ra: float | None, dec: float | None, start: str, duration: float, **more: Any) -> dict[str, Any]:
+    """A row of ESA's table; what is not said is that of a usual observation, public and with science."""
+    ends = datetime.fromisoformat(start) + timedelta(seconds=duration)
+    usual = {
+        "revolution": 1000,
+        "end_utc": f"{ends:%Y-%m-%d %H:%M:%S}",
+        "proprietary_end_date": "2020-01-01 00:00:00",
+        "with_science": "true",
+        "daxa_origin": "generated",
+    }
+    return {**usual, "observation_id": obs_id, "ra": ra, "dec": dec, "start_utc": start, "duration": duration, **more}
+
+
+def _mjd(text: str) -> float:
+    return (datetime.fromisoformat(text) - datetime(1858, 11, 17)) / timedelta(days=1)
+
+
+def heasarc_row(xsa: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of HEASARC's table for an observation, as ESA's table has it."""
+    public = str(xsa["proprietary_end_date"] or NO_DATE)
+    return {
+        "obsid": xsa["observation_id"],
+        "name": "TARGET",
+        "ra": xsa["ra"],
+        "dec": xsa["dec"],
+        "time": _mjd(xsa["start_utc"]),
+        "end_time": _mjd(xsa["end_utc"]),
+        "status": "archived",
+        "duration": xsa["duration"],
+        "public_date": 416_422 if public >= NO_DATE else int(_mjd(public)),
+        "data_in_heasarc": "Y",
+        "xmm_revolution": xsa["revolution"],
+        "daxa_origin": xsa.get("daxa_origin", "generated"),
+    }
+
+
+def add_rows(sky: Sky, rows: Iterable[Mapping[str, Any]], *, heasarc: bool = True) -> None:
+    """Add observations, as ESA's table has them, to that and to HEASARC's."""
+    kept = list(rows)
+    sky.add_table(XSA_TAP, XSA_TABLE, XSA_COLUMNS, kept)
+    if heasarc:
+        sky.add_table(HEASARC_TAP, HEASARC_TABLE, HEASARC_COLUMNS, [heasarc_row(one) for one in kept])
+
+
+def directory(obs_id: str, level: str) -> str:
+    """Address of an observation's directory at HEASARC; `level` is ``ODF`` or ``PPS``."""
+    return f"{FILES}xmm/data/rev0/{obs_id}/{level}/"
+
+
+def add_files(
+    sky: Sky,
+    obs_id: str,
+    *,
+    pps: Mapping[str, bytes | Path] | None = None,
+    odf: Mapping[str, bytes | Path] | None = None,
+    esa: bool = True,
+    heasarc: bool = True,
+) -> None:
+    """Add files of an observation by name, to ESA's servlet and to HEASARC's tree."""
+    for level, files in (("PPS", pps or {}), ("ODF", odf or {})):
+        for name, content in files.items():
+            if esa:
+                sky.add_aio(obs_id, level, name, content)
+            if heasarc:
+                sky.add_file(directory(obs_id, level) + name, content)
+
+
+def add_observation(
+    sky: Sky,
+    obs_id: str,
+    ra: float,
+    dec: float,
+    start: str,
+    duration: float,
+    *,
+    pps: Mapping[str, bytes | Path] | None = None,
+    odf: Mapping[str, bytes | Path] | None = None,
+    **more: Any,
+) -> None:
+    """Add an observation: its rows, and its files."""
+    add_rows(sky, [row(obs_id, ra, dec, start, duration, **more)])
+    add_files(sky, obs_id, pps=pps, odf=odf)

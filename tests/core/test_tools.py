@@ -1,0 +1,90 @@
+"""External software: found as it is installed, and run in an environment of the task's own."""
+
+import os
+import subprocess
+
+import pytest
+
+from daxa.api import ToolSpec
+from daxa.exceptions import MissingToolError
+from daxa.tools import find, python_environment, task_environment
+
+
+@pytest.fixture
+def velasoft(tmp_path):
+    """An installation: a program, and a script that sets its environment."""
+    home = tmp_path / "vela soft"  # a blank in a path is usual
+    (home / "bin").mkdir(parents=True)
+    program = home / "bin" / "velachain"
+    program.write_text("#!/bin/sh\necho velachain 3.2; echo PFILES=$PFILES; echo HOME=$HOME\n")
+    program.chmod(0o755)
+    (home / "init.sh").write_text(
+        f'VELA_DIR="{home}"; export VELA_DIR\nPATH="{home}/bin:$PATH"; export PATH\nPFILES="/old;{home}/syspfiles"; export PFILES\n'
+    )
+    return home
+
+
+SPEC = ToolSpec(
+    name="velasoft",
+    title="VelaSoft",
+    executables=("velachain",),
+    home_variable="VELA_HOME",
+    activation="init.sh",
+    version_command=("velachain", "--version"),
+    remedy="install VelaSoft and set VELA_HOME",
+)
+
+
+def test_found_on_the_path(velasoft):
+    found = find(SPEC, {"PATH": f"{velasoft}/bin:/bin"})
+    assert found.path.startswith(str(velasoft)) and found.version().startswith("velachain 3.2")
+
+
+def test_found_by_its_activation_script(velasoft):
+    found = find(SPEC, {"PATH": "/bin", "VELA_HOME": str(velasoft)})
+    assert found.environment["VELA_DIR"] == str(velasoft)
+
+
+@pytest.mark.parametrize("variables", [{}, {"PATH": "/bin"}, {"PATH": "/bin", "VELA_HOME": "/nowhere"}])
+def test_missing_it_says_what_to_do(variables):
+    with pytest.raises(MissingToolError, match="velachain") as caught:
+        find(SPEC, variables)
+    assert "VELA_HOME" in str(caught.value) and isinstance(caught.value, FileNotFoundError)
+
+
+def test_no_shell_sees_what_a_path_says(tmp_path):
+    home = tmp_path / "$(touch pwned)"
+    home.mkdir()
+    (home / "init.sh").write_text("")
+    with pytest.raises(MissingToolError):
+        find(SPEC, {"PATH": "/bin", "VELA_HOME": str(home)})
+    assert not (tmp_path / "pwned").exists() and not os.path.exists("pwned")
+
+
+def test_a_task_has_an_environment_of_its_own(velasoft, tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET", "hunter2")
+    monkeypatch.setenv("LD_PRELOAD", "")
+    found = find(SPEC, {"PATH": "/bin", "VELA_HOME": str(velasoft)})
+    environments = []
+    for name in ("one", "two"):
+        scratch = tmp_path / name
+        scratch.mkdir()
+        environments.append(task_environment([found], scratch, extra={"SAS_CCF": "x"}))
+    one, two = environments
+    assert "SECRET" not in one and one["SAS_CCF"] == "x" and one["VELA_DIR"] == str(velasoft)
+    for name in ("HOME", "TMPDIR", "PFILES", "ASCDS_WORK_PATH", "ASCDS_TMP"):
+        assert one[name] != two[name] and str(tmp_path / "one") in one[name]
+    assert one["PFILES"].endswith(f";{velasoft}/syspfiles") and one["HEADASPROMPT"] == "/dev/null"
+    done = subprocess.run(["velachain"], env=one, capture_output=True, text=True, check=True)
+    assert f"HOME={one['HOME']}" in done.stdout
+
+
+def test_system_parameter_files_can_be_configured(tmp_path):
+    assert task_environment([], tmp_path, pfiles="/soft/syspfiles")["PFILES"].endswith(";/soft/syspfiles")
+
+
+def test_calls_see_the_sky_and_little_else(tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET", "hunter2")
+    made = python_environment(tmp_path, "http://127.0.0.1:1")
+    assert made["DAXA_SKY"] == "http://127.0.0.1:1" and "SECRET" not in made and "DAXA_OUTPUT" not in made
+    assert "DAXA_SKY" not in python_environment(tmp_path)

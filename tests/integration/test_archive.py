@@ -1,0 +1,301 @@
+"""Archives of the sample mission, against a sky of the tests' own."""
+
+import asyncio
+import threading
+
+import pytest
+
+from daxa import Archive, run_sync
+from daxa.context import Context, use_context
+from daxa.exceptions import (
+    ArchiveExistsError,
+    ArchiveNotFoundError,
+    ArchiveNotOpenError,
+    DamagedRecordError,
+    DuplicateMissionError,
+    EventLoopInUseError,
+    InvalidNameError,
+    InvalidObsIDError,
+    InvalidParameterError,
+    MissionLockedError,
+    MissionNotAssociatedError,
+    NoDependencyProcessError,
+    NoProcessingError,
+    NoSelectionError,
+    NotAwaitedError,
+    NoValidMissionsError,
+    ObsNotAssociatedError,
+    ParameterTypeError,
+    StorageError,
+    UnknownNameError,
+)
+from daxa_testing.sky import Sky
+
+BASE = "https://sample.example/archive/"
+
+
+def event_list():
+    """A small list in the old ROSAT manner, which daxa_native reads."""
+    import gzip
+    from pathlib import Path
+
+    return gzip.decompress((Path(__file__).parents[1] / "data" / "native" / "rosat.evt.gz").read_bytes())
+
+
+@pytest.fixture(scope="module")
+def sky():
+    made = Sky()
+    for obs_id in ("S0001", "S0002"):
+        for token in "wd":
+            made.add_file(f"{BASE}{obs_id}/{obs_id.lower()}_{token}_evt.fits", event_list())
+    made.add_name("Sample Nebula", 150.2, -11.08)
+    with made.running_in_thread() as running:
+        yield running
+
+
+@pytest.fixture
+def context(sky, tmp_path):
+    own = Context(**sky.settings(), output=str(tmp_path / "output"), cache=str(tmp_path / "cache"))
+    with use_context(own):
+        yield own
+
+
+async def sample(*obs_ids):
+    from daxa.mission import Sample
+
+    mission = Sample()
+    await mission.filter_on_obs_ids(list(obs_ids or ("S0001", "S0002")))
+    return mission
+
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_declare_reduce_reload(context, capsys):
+    mission = await sample("S0001")
+    arch = await Archive("first one", mission)
+    assert arch.mission_names == ["sample"] and len(arch) == 1 and "sample" in arch
+    assert arch["sample"] is arch[0] is arch.missions[0]
+    assert arch.process_success == {"sample": {"preprocessed_events": {"S0001WIDE": True, "S0001DEEP": True}}}
+    with pytest.raises(MissionLockedError, match="update"):
+        await arch["sample"].filter_on_obs_ids("S0002")
+    summary = await arch.process()
+    assert summary.good and str(summary)
+    kinds = set(arch.products()["kind"])
+    assert {"events", "image", "quicklook"} <= kinds
+    names = arch.process_names["sample"]
+    assert names[0] == "preprocessed_events" and {"clean_events", "image", "quicklook"} <= set(names)
+    logs = arch.process_logs["sample"]["image"]
+    assert all(isinstance(text, str) for text in logs.values())
+    assert dict(arch.process_success["sample"]["image"]) == arch.process_success["sample"]["image"]
+    arch.info()
+    assert "Number of observations - 1" in capsys.readouterr().out
+    again = await arch.process()
+    assert {state.value for state, count in again.counts.items() if count} == {"reused"}
+    await arch.close()
+    async with Archive("first one") as reloaded:
+        assert reloaded["sample"].filtered_obs_ids.tolist() == ["S0001"]
+        assert len(reloaded.tasks(process="image", state="reused")) == len(logs)
+        assert set(reloaded.history()["state"]) >= {"running", "succeeded", "reused"}
+        assert len(reloaded.failures()) == 0
+
+
+async def test_parameters_that_changed_make_tasks_stale(context):
+    arch = await Archive("stale", await sample("S0001"))
+    first = await arch.run("image")
+    forced = await arch.run("image", force=True, obs_ids=["S0001"])
+    made = [state.value for state, count in forced.counts.items() if count]
+    assert first.good and "succeeded" in made and "reused" in made
+    await arch.close()
+
+
+async def test_one_damaged_product_is_made_again(context):
+    from pathlib import Path
+
+    arch = await Archive("damaged", await sample("S0001"))
+    await arch.run("image")
+    path = Path(arch.products(kind="image")["path"].iloc[0])
+    path.unlink()
+    summary = await arch.run("image")
+    assert path.is_file() and sum(count for state, count in summary.counts.items() if state.value == "succeeded") == 1
+    await arch.close()
+
+
+async def test_an_archive_before_its_await(context):
+    arch = Archive("never", await sample())
+    for use in (lambda: arch.missions, lambda: arch.process_success, lambda: arch["sample"], lambda: arch.tasks()):
+        with pytest.raises(ArchiveNotOpenError, match="await Archive"):
+            use()
+    assert "not open" in repr(arch)
+    assert not (context.config.output / "archives").exists()
+
+
+async def test_a_filter_before_its_await(context):
+    from daxa.mission import Sample
+
+    mission = Sample()
+    mission.filter_on_obs_ids("S0001")
+    with pytest.raises(NotAwaitedError, match="filter_on_obs_ids"):
+        await Archive("forgotten", mission)
+    assert not (context.config.output / "archives" / "forgotten").exists()
+
+
+async def test_a_mission_without_filter(context):
+    from daxa.mission import Sample
+
+    mission = Sample()
+    await mission.load()
+    with pytest.raises(NoSelectionError, match="all_observations"):
+        await Archive("everything", mission)
+    arch = await Archive("everything", mission, all_observations=True, on_error="collect")
+    states = arch.tasks(process="download").set_index("obs_id")["state"].to_dict()
+    assert states == {"S0001": "succeeded", "S0002": "succeeded", "S0003": "no_data"}
+    await arch.close()
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "", "x\n", "\\"])
+async def test_names_that_are_no_directories(context, name):
+    with pytest.raises(InvalidNameError):
+        Archive(name)
+
+
+async def test_what_is_given_is_checked_before_anything_is_written(context):
+    mission = await sample()
+    with pytest.raises(ParameterTypeError):
+        Archive("x", ["xmm"])
+    with pytest.raises(DuplicateMissionError):
+        Archive("x", [mission, mission])
+    with pytest.raises(InvalidParameterError):
+        Archive("x", [])
+    with pytest.raises(InvalidParameterError):
+        Archive("x", mission, on_error="shrug")
+    with pytest.raises(UnknownNameError):
+        Archive("x", mission, download_products={"chandra": True})
+    with pytest.raises(ParameterTypeError):
+        Archive("x", mission, download_products={"sample": 1})
+    with pytest.raises(InvalidParameterError):
+        Archive("x", mission, download_products={"sample": False}, use_preprocessed={"sample": True})
+    assert not context.config.output.exists()
+
+
+async def test_what_is_not_there(context):
+    with pytest.raises(ArchiveNotFoundError, match="no archive"):
+        await Archive("nowhere")
+    arch = await Archive("there", await sample("S0001"), use_preprocessed=False)
+    with pytest.raises(NoProcessingError):
+        _ = arch.process_success
+    with pytest.raises(MissionNotAssociatedError, match="sample"):
+        arch["xmm_pointed"]
+    with pytest.raises(ObsNotAssociatedError):
+        arch.get_current_data_path("sample", "S0002")
+    with pytest.raises(InvalidObsIDError):
+        arch.get_current_data_path("sample", "../etc")
+    with pytest.raises(NoDependencyProcessError):
+        arch.get_process_logs("image")
+    with pytest.raises(UnknownNameError, match="nonsense"):
+        await arch.run("nonsense")
+    with pytest.raises(InvalidParameterError, match="no parameter"):
+        await arch.run("image", colour="blue")
+    with pytest.raises(MissionNotAssociatedError):
+        await arch.run("image", missions=["chandra"])
+    with pytest.raises(ObsNotAssociatedError):
+        await arch.run("image", obs_ids=["S0002"])
+    with pytest.raises(UnknownNameError, match="executor"):
+        await arch.run("image", executor="moon")
+    with pytest.raises(InvalidParameterError):
+        await arch.run("image", num_cores=0)
+    with pytest.raises(ParameterTypeError):
+        await arch.run("image", timeout="soon")
+    await arch.close()
+
+
+async def test_no_mission_can_use_it(context, monkeypatch):
+    arch = await Archive("no recipe", await sample("S0001"))
+    monkeypatch.setattr(context.registry, "recipes", {})
+    with pytest.raises(NoValidMissionsError):
+        await arch.process()
+    await arch.close()
+
+
+async def test_declared_again_it_goes_on_and_other_missions_are_refused(context):
+    from daxa.mission import Chandra
+
+    arch = await Archive("again", await sample("S0001"))
+    await arch.close()
+    again = await Archive("again", await sample("S0001"))
+    states = set(again.tasks()["state"])
+    assert states == {"reused"}
+    await again.close()
+    with pytest.raises(ArchiveExistsError, match="clobber"):
+        await Archive("again", Chandra(), all_observations=True)
+    anew = await Archive("again", await sample("S0002"), clobber=True)
+    assert anew["sample"].filtered_obs_ids.tolist() == ["S0002"]
+    await anew.close()
+
+
+async def test_a_damaged_record_is_named(context):
+    arch = await Archive("broken", await sample("S0001"))
+    await arch.close()
+    record = context.config.output / "archives" / "broken" / ".save_info" / "archive.sqlite"
+    for extra in record.parent.glob("archive.sqlite-*"):
+        extra.unlink()
+    record.write_bytes(b"this is no database" * 100)
+    with pytest.raises(DamagedRecordError, match=r"archive\.sqlite"):
+        await Archive("broken")
+
+
+async def test_a_full_disk_leaves_nothing_half_written(context, monkeypatch):
+    import errno
+
+    from daxa.archive import place
+
+    def full(source, target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(place, "_clone", full)
+    with pytest.raises(StorageError, match="No space"):
+        await Archive("full", await sample("S0001"))
+    assert not list((context.config.output / "archives" / "full").rglob("*finalevents*"))
+    monkeypatch.undo()
+    with use_context(context):
+        arch = await Archive("full", await sample("S0001"))
+    assert len(arch.products(kind="events")) == 2
+    await arch.close()
+
+
+async def test_two_loops_at_once_are_refused(context):
+    arch = await Archive("loops", await sample("S0001"))
+    refused = []
+    inside = threading.Event()
+    leave = threading.Event()
+
+    def other():
+        with arch._one_loop():
+            inside.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    inside.wait(10)
+    try:
+        await arch.process()
+    except EventLoopInUseError as problem:
+        refused.append(problem)
+    leave.set()
+    thread.join()
+    assert refused
+    assert (await arch.process()).good
+    await arch.close()
+
+
+def test_run_sync_then_await_on_one_archive(context):
+    mission = run_sync(sample("S0001"))
+    arch = run_sync(Archive("mixed", mission))
+    assert run_sync(arch.run("clean_events")).good
+
+    async def more():
+        assert run_sync(arch.run("image")).good  # under a running loop
+        return await arch.run("quicklook")
+
+    assert asyncio.run(more()).good
+    run_sync(arch.close())
