@@ -99,3 +99,22 @@ async def test_a_tar_that_would_leave_its_directory_is_refused(tmp_path):
             with pytest.raises(UnsafeArchiveError, match="evil"):
                 await net.fetch(remote, where)
     assert not list(tmp_path.rglob("*.fits"))
+
+
+async def test_what_a_sky_run_caches_is_not_seen_by_a_run_without_it(tmp_path):
+    import daxa_chandra.testing
+    from daxa.mission import Chandra
+
+    sky = Sky()
+    daxa_chandra.testing.add_observation(sky, "2000", 10.0, 5.0, "2001-01-01T00:00:00", 1000.0)
+    with sky.running_in_thread() as running:
+        await Chandra(context=context_of(running, tmp_path)).load()
+    # another run under the sky has other ports, and finds the cache; one without the sky does not
+    with sky.running_in_thread() as running:
+        again = Chandra(context=context_of(running, tmp_path, offline=True))
+        with pytest.warns(UserWarning, match="no network"):
+            await again.load()
+        assert list(again.all_obs_info["ObsID"]) == ["2000"] and running.requests == []
+    real = Chandra(context=Context(output=str(tmp_path / "output"), cache=str(tmp_path / "cache"), offline=True))
+    with pytest.raises(DaxaError):
+        await real.load()

@@ -127,6 +127,49 @@ async def test_ours_and_the_recorded_pages_are_read_alike(get):
     assert next(one.size for one in ours if one.name == "pipe.log") == 100 * 1024
 
 
+class Rows(HTMLParser):
+    """Rows of the table of files: class, and the kinds of tags in it; and the tags around it."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.rows, self.names = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag == "tr" and attrs.get("class"):
+            self.rows.append([attrs["class"]])
+        elif self.rows and tag in ("td", "a"):
+            self.rows[-1].append((tag, attrs.get("class")))
+            if tag == "a" and "href" in attrs and len(self.rows[-1]) == 3:
+                self.names.append(attrs["href"])
+
+
+async def test_erodats_pages_are_built_as_the_recorded_ones(get):
+    from daxa.net.listing import parse_listing
+
+    base = "https://erosita.mpe.mpg.de/erodat/data/download/135/134/"
+    theirs = (DATA / "erodat_134135_exp.html").read_text()
+    recorded = parse_listing(theirs, base + "EXP_010/")
+    sky = Sky()
+    for entry in recorded:
+        sky.add_file(f"{base}EXP_010/{entry.name}", b"x" * 100)
+    with sky.running_in_thread() as other:
+        _, body = await get(other.local(base + "EXP_010/"), local=False)
+        _, above = await get(other.local(base), local=False)
+    ours = body.decode()
+    assert "<title>Directory listing for /135/134/EXP_010/ | eRODat</title>" in ours
+    assert "<title>Directory listing for /135/134/EXP_010/ | eRODat</title>" in theirs
+    assert '<table id="files"' in ours and '<table id="files"' in theirs
+    shapes = [[tuple(map(str, row[:5])) for row in Rows(text).rows] for text in (ours, theirs)]
+    assert set(shapes[0]) == set(shapes[1])
+    assert {(one.name, one.is_dir) for one in parse_listing(ours, base + "EXP_010/")} == {
+        (one.name, one.is_dir) for one in recorded
+    }
+    assert all(one.exact and one.size == 100 for one in parse_listing(ours, base + "EXP_010/"))
+    assert [(one.name, one.is_dir) for one in parse_listing(above.decode(), base)] == [("EXP_010", True)]
+
+
 async def test_files_ranges_and_validators(get):
     url = FTP + "nustar/data/obs/00/8/80002092008/pipe.log"
     head, _ = await get(url, "HEAD")

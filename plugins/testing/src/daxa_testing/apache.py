@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from aiohttp import web
 from attrs import define, field, frozen
 
 BLOCK: Final = 1 << 18
-_MADE: Final = datetime(2026, 2, 1, 12, 0, 0, tzinfo=UTC)
+MADE: Final = datetime(2026, 2, 1, 12, 0, 0, tzinfo=UTC)
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)\Z")
 
 
@@ -33,7 +33,7 @@ class StoredFile:
     """
 
     content: bytes | Path
-    modified: datetime = _MADE
+    modified: datetime = MADE
 
     @property
     def size(self) -> int:
@@ -123,7 +123,7 @@ def index_page(tree: Tree, path: str) -> str:
     ]
     names = tree.directories[path]
     for name in sorted((one for one in names if one.endswith("/")), key=str.lower):
-        lines.append(_line("folder", "[DIR]", name, _MADE, "-"))
+        lines.append(_line("folder", "[DIR]", name, MADE, "-"))
     for name in sorted((one for one in names if not one.endswith("/")), key=str.lower):
         stored = tree.files[path + name]
         icon, text = next((kind for ending, kind in _KINDS.items() if name.endswith(ending)), ("unknown", "[   ]"))
@@ -169,11 +169,13 @@ def _same(condition: str, stored: StoredFile) -> bool:
         return False
 
 
-async def serve(tree: Tree, request: web.Request, path: str) -> web.StreamResponse:
-    """Answer a request for a path of the tree."""
+async def serve(
+    tree: Tree, request: web.Request, path: str, page: Callable[[Tree, str], str] = index_page
+) -> web.StreamResponse:
+    """Answer a request for a path of the tree; `page` writes the pages of directories."""
     path = unquote(path)
     if path in tree.directories:
-        return web.Response(text=index_page(tree, path), content_type="text/html", charset="utf-8")
+        return web.Response(text=page(tree, path), content_type="text/html", charset="utf-8")
     if path + "/" in tree.directories:
         return web.Response(status=301, headers={"Location": request.path + "/"})
     stored = tree.files.get(path)

@@ -22,7 +22,8 @@ from aiohttp import web
 from attrs import define, field, frozen
 
 from daxa_testing.aio import Servlet
-from daxa_testing.apache import StoredFile, Tree, serve
+from daxa_testing.apache import StoredFile, Tree, index_page, serve
+from daxa_testing.erodat import erodat_page
 from daxa_testing.sesame import Names
 from daxa_testing.tap import Column, Manner, Table, TapService
 
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 ENTRY_POINT_GROUP: Final = "daxa.sky"
 SESAME: Final = "https://cds.unistra.fr/cgi-bin/nph-sesame/"
 AIO: Final = "https://nxsa.esac.esa.int/nxsa-sl/servlet/data-action-aio"
+
+_PAGES: Final = {"erosita.mpe.mpg.de": erodat_page}
+"""Hosts whose directory pages are not Apache's."""
 
 _MANNERS: Final[Mapping[str, Manner]] = {
     "heasarc.gsfc.nasa.gov": "xamin",
@@ -84,7 +88,7 @@ class _Host:
         servlet = self.servlets.get(path)
         if servlet is not None:
             return await servlet.answer(request)
-        return await serve(self.tree, request, path)
+        return await serve(self.tree, request, path, _PAGES.get(self.name, index_page))
 
 
 @define
