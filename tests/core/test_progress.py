@@ -1,7 +1,12 @@
-"""Progress lines: one a mission, one for the processing; none where there is no terminal."""
+"""Progress: lines in a terminal, JSON lines in a file, and standard logging."""
 
 import io
+import json
+import logging
+import subprocess
+import sys
 
+from daxa.context import Context
 from daxa.events import (
     DownloadEnded,
     DownloadPlanned,
@@ -12,7 +17,7 @@ from daxa.events import (
     TasksAdded,
 )
 from daxa.ids import DataId, TaskKey
-from daxa.outcome import State
+from daxa.outcome import Outcome, State
 from daxa.report.progress import ProgressLines
 
 EVENTS = [
@@ -49,3 +54,41 @@ def test_nothing_where_there_is_no_terminal():
     for event in EVENTS:
         lines(event)
     assert stream.getvalue() == ""
+
+
+def test_events_as_json_lines(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAXA_EVENTS", str(tmp_path / "events.jsonl"))
+    context = Context()
+    for event in EVENTS:
+        context.events.publish(event)
+    lines = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert [line["event"] for line in lines] == [type(event).__name__ for event in EVENTS]
+    assert (
+        lines[2]["mission"] == "xmm_pointed" and lines[-2]["task"] == "image of m/2" and lines[-2]["state"] == "failed"
+    )
+
+
+def test_without_the_setting_no_file_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Context().events.publish(EVENTS[0])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_events_as_logging_quiet_by_default(caplog, capsys):
+    failed = Outcome(State.FAILED, cause="exit status 1")
+    with caplog.at_level(logging.INFO, logger="daxa.events"):
+        for event in [*EVENTS, TaskChanged(TaskKey("image", DataId("m", "3")), State.FAILED, failed)]:
+            Context().events.publish(event)
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warnings == ["xmm_pointed 0201903501 could not be fetched: gone", "image of m/3 failed: exit status 1"]
+    assert "image of m/1 succeeded" in caplog.text
+    assert capsys.readouterr().out == ""
+
+
+def test_a_failure_prints_nothing_by_itself():
+    code = (
+        "from daxa.context import Context; from daxa.events import ObservationFetched;"
+        " Context().events.publish(ObservationFetched('m', '1', cause='gone'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == done.stderr == ""

@@ -51,6 +51,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "cores": "most tasks at once; -1 takes nine tenths of the machine's cores",
     "offline": "use the cache only, open no connection",
     "pfiles_path": "system parameter files of HEASoft, where they are not beside the tools",
+    "events": "file that takes every event as a JSON line",
     "xsa_user": "user name at the XMM-Newton Science Archive",
     "xsa_password": "password there; never shown",
     "sky": "set by `daxa sky`: the run sees the offline sky, not the real archives",

@@ -23,17 +23,21 @@ if TYPE_CHECKING:
     from daxa.net.limits import HostLimits
 
 
-CORE_SUBSCRIBERS: Final = ("daxa.report.progress:ProgressLines",)
+CORE_SUBSCRIBERS: Final = (
+    "daxa.report.progress:progress_lines",
+    "daxa.report.lines:event_log",
+    "daxa.report.lines:json_lines",
+)
 """Our own subscribers, by name as a plugin's would be: they live on a floor above this one, and are imported late."""
 
 
-def _late_subscriber(target: str) -> Subscriber:
-    """A subscriber that is imported when the first event comes."""
+def _late_subscriber(target: str, context: Context) -> Subscriber:
+    """A subscriber that is imported, and made for a context, when the first event comes."""
     made: list[Subscriber] = []
 
     def subscriber(event: Event) -> None:
         if not made:
-            made.append(load_target(target)())
+            made.append(load_target(target)(context))
         made[0](event)
 
     return subscriber
@@ -57,7 +61,7 @@ class Context:
         self.config = config if config is not None else Config(arguments=settings)
         self.events = Publisher()
         for target in CORE_SUBSCRIBERS:
-            self.events.subscribe(_late_subscriber(target))
+            self.events.subscribe(_late_subscriber(target, self))
         self._plugins = plugins
         self._registry: Registry | None = None
         self._hosts: HostLimits | None = None

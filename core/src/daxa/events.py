@@ -15,6 +15,7 @@ from daxa.ids import TaskKey
 from daxa.outcome import Outcome, State
 
 log = logging.getLogger(__name__)
+logging.getLogger("daxa").addHandler(logging.NullHandler())  # a library says nothing unless it is asked to
 
 
 @frozen

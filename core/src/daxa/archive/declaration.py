@@ -202,6 +202,8 @@ async def declare(
         if mission.name not in known:
             await record.add_mission(mission.name, mission.pretty_name, mission.snapshot())
         mission.lock()
+    if context.config.sky:
+        await anyio.to_thread.run_sync(_mark_sky, root)
     run_id = await record.begin_run({"declare": name})
     reports = await _download_all(declaration, missions)
     for mission in missions.values():
@@ -219,6 +221,13 @@ async def declare(
 
         warnings.warn(str(DAXADownloadError.of(failed)), stacklevel=2)
     return missions
+
+
+def _mark_sky(root: Path) -> None:
+    """Leave a note for whoever finds the directory."""
+    (root / "MADE_UNDER_THE_OFFLINE_SKY.txt").write_text(
+        "The data of this archive were served by DAXA's offline sky, not by the real archives.\n", encoding="utf-8"
+    )
 
 
 async def _download_all(declaration: Declaration, missions: Mapping[str, Mission]) -> dict[str, DownloadReport]:

@@ -85,6 +85,11 @@ class Reading:
         return str(self._opened.meta("version"))
 
     @property
+    def made_under_sky(self) -> bool:
+        """Whether the data come from the offline sky, not from the real archives."""
+        return self._opened.meta("sky") is not None
+
+    @property
     def mission_names(self) -> list[str]:
         """Internal names of the missions, in the order they were given."""
         self._opened  # noqa: B018 - refuses an archive that is not open
@@ -143,13 +148,14 @@ class Reading:
 
     def info(self) -> None:
         """Print a summary: missions, observations, first and last date, what is fully processed."""
-        print(info_text(self.missions, self._opened.meta("sky")))  # noqa: T201 - printing is its purpose
+        print(info_text(self.missions))  # noqa: T201 - printing is its purpose
 
     def __repr__(self) -> str:
         if self._record_or_none() is None:
             return f"<Archive {self._name!r}, not open>"
         observations = sum(len(mission) for mission in self._missions.values())
-        return f"<Archive {self._name!r}: {', '.join(self._missions)}; {observations} observations>"
+        sky = "; made under the offline sky" if self.made_under_sky else ""
+        return f"<Archive {self._name!r}: {', '.join(self._missions)}; {observations} observations{sky}>"
 
     def _record_or_none(self) -> ArchiveRecord | None:
         return getattr(self, "_record", None)

@@ -21,15 +21,13 @@ def _bounds(missions: Sequence[Mission]) -> tuple[Any, Any]:
     return (min(starts) if starts else None, max(ends) if ends else None)
 
 
-def info_text(missions: Sequence[Mission], sky: str | None = None) -> str:
+def info_text(missions: Sequence[Mission]) -> str:
     """Write the summary of an archive.
 
     Parameters
     ----------
     missions : sequence of Mission
         The archive's missions.
-    sky : str, optional
-        Address of the offline sky, if the data were taken from one.
     """
     first, last = _bounds(missions)
     lines = [
@@ -40,8 +38,6 @@ def info_text(missions: Sequence[Mission], sky: str | None = None) -> str:
         f"Beginning of earliest observation - {first}",
         f"End of latest observation - {last}",
     ]
-    if sky:
-        lines.append("Made under - the offline sky, not the real archives")
     for mission in missions:
         lines += [
             "",

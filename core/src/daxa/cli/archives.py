@@ -45,12 +45,15 @@ def info(archive: Archive, as_json: bool) -> None:
     """Summarise the archive NAME: missions, observations, dates."""
     if not as_json:
         archive.info()
+        if archive.made_under_sky:
+            click.echo("Made under the offline sky, not from the real archives.")
         return
     print_json(
         {
             "archive_name": archive.archive_name,
             "archive_path": archive.archive_path,
             "version": archive.version,
+            "made_under_sky": archive.made_under_sky,
             "missions": [
                 {
                     "name": mission.name,

@@ -20,6 +20,11 @@ from daxa.events import (
 )
 
 
+def progress_lines(_context: Any) -> ProgressLines:
+    """Make the subscriber of a context."""
+    return ProgressLines()
+
+
 class ProgressLines:
     """A subscriber that draws progress lines.
 

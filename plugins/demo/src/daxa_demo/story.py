@@ -90,6 +90,7 @@ async def _tell(out: Path) -> Told:
         ARCHIVE, [xm, ch, ro, nu], download_products=True, download_raw=False, on_error="collect"
     ) as archive:
         archive.info()
+        print("(Made under the offline sky, not from the real archives.)")
         print("Reducing: cleaned event lists, images, pictures.")
         summary = await archive.process()
         report = _report(archive)
