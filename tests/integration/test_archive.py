@@ -121,6 +121,45 @@ async def test_one_damaged_product_is_made_again(context):
     await arch.close()
 
 
+async def test_a_run_is_explained_before_it_happens(context):
+    from pathlib import Path
+
+    arch = await Archive("explained", await sample("S0001"))
+    first = arch.explain("image")
+    assert {one.task.process for one in first} == {"clean_events", "image"}
+    assert all(one.runs and one.reason == "runs because it has not succeeded before" for one in first)
+    await arch.run("quicklook")
+    assert not any(one.runs for one in arch.explain("quicklook"))
+    changed = {one.task.process: one for one in arch.explain("image", filter="none", obs_ids="S0001")}
+    assert changed["clean_events"].reason == "runs because parameter filter changed from standard to none"
+    assert changed["image"].runs
+    Path(arch.products(kind="image")["path"].iloc[0]).unlink()
+    reasons = {str(one.task): one.reason for one in arch.explain("quicklook") if one.runs}
+    assert any("gone or was changed" in reason for reason in reasons.values())
+    assert any("runs because image of" in reason for reason in reasons.values())
+    with pytest.raises(UnknownNameError):
+        arch.explain("nonsense")
+    await arch.close()
+
+
+async def test_products_are_verified_byte_by_byte(context):
+    from pathlib import Path
+
+    arch = await Archive("verified", await sample("S0001"))
+    await arch.run("image")
+    assert {one.state for one in await arch.verify()} == {"intact"}
+    gone, spoilt = (Path(path) for path in arch.products(kind="image")["path"])
+    gone.unlink()
+    spoilt.chmod(0o644)
+    data = bytearray(spoilt.read_bytes())
+    data[-1] ^= 1
+    spoilt.write_bytes(data)
+    states = {one.path: one.state for one in await arch.verify()}
+    assert states[str(gone)] == "missing" and states[str(spoilt)] == "changed"
+    assert sorted(set(states.values())) == ["changed", "intact", "missing"]
+    await arch.close()
+
+
 async def test_an_archive_before_its_await(context):
     arch = Archive("never", await sample())
     for use in (lambda: arch.missions, lambda: arch.process_success, lambda: arch["sample"], lambda: arch.tasks()):

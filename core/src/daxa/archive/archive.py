@@ -14,7 +14,9 @@ import anyio
 import anyio.to_thread
 
 from daxa.archive import layout
+from daxa.archive.checking import ProductCheck, check_products
 from daxa.archive.declaration import Declaration, declare, load_missions
+from daxa.archive.explaining import TaskExplanation, explain_tasks
 from daxa.archive.reading import Reading
 from daxa.archive.running import RunRequest, RunSummary, run_processes
 from daxa.context import Context, current_context
@@ -312,6 +314,45 @@ class Archive(Reading):
         recipes = {name: self._context.registry.recipe(name) for name in self.mission_names}
         wanted = {name: recipe.processes for name, recipe in recipes.items() if recipe is not None}
         return await self._run(wanted, RunRequest.of(("the recommended chains",), recipes=True, **options))
+
+    def explain(
+        self, process: str | Process | None = None, *, obs_ids: Sequence[str] | str | None = None, **params: Any
+    ) -> list[TaskExplanation]:
+        """Say of each task that a run would look at whether it would run, and why.
+
+        Parameters
+        ----------
+        process : str or Process, optional
+            As for :meth:`run`; by default the recommended chains.
+        obs_ids : sequence of str, optional
+            To what it is confined.
+        **params
+            Parameters the run would have.
+
+        Returns
+        -------
+        list of TaskExplanation
+            They print as sentences, e.g. ``runs because parameter filter changed from standard to none``.
+        """
+        if process is None:
+            recipes = {name: self._context.registry.recipe(name) for name in self.mission_names}
+            wanted = {name: recipe.processes for name, recipe in recipes.items() if recipe is not None}
+            names: tuple[str, ...] = ("the recommended chains",)
+        else:
+            names = (process if isinstance(process, str) else process.name,)
+            wanted = dict.fromkeys(self.mission_names, names)
+        request = RunRequest.of(names, obs_ids=obs_ids, params=params)
+        return explain_tasks(self._root, self._opened, self._missions, wanted, request, self._context)
+
+    async def verify(self) -> list[ProductCheck]:
+        """Read every product again and compare it with its recorded size and hash.
+
+        Returns
+        -------
+        list of ProductCheck
+            One a product, with its path and ``intact``, ``changed``, ``missing`` or ``unhashed``.
+        """
+        return await anyio.to_thread.run_sync(lambda: check_products(self._root, self._opened.products()))
 
     async def _run(self, wanted: Mapping[str, Sequence[str]], request: RunRequest) -> RunSummary:
         with self._one_loop():

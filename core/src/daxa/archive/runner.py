@@ -23,7 +23,7 @@ from daxa.outcome import Caveat, FailureKind, Outcome, State
 from daxa.process import Call, Command, Job, Process
 from daxa.schedule.declared import Member
 from daxa.schedule.driver import Decision, Reuse, Run, Skip
-from daxa.schedule.fingerprint import fingerprint, witness
+from daxa.schedule.fingerprint import Ingredients, witness
 from daxa.schedule.graph import Transition
 from daxa.store.records import ArchiveRecord, ProductEntry, TaskEntry
 
@@ -45,7 +45,7 @@ class ArchiveRunner:
         Its missions.
     plans : Mapping of str to MissionPlan
         What is to be run for each.
-    executor : Executor
+    executor : Executor, optional
         What runs jobs.
     environment : callable
         Makes the complete environment of a job: ``environment(process, scratch)``.
@@ -61,12 +61,28 @@ class ArchiveRunner:
     record: ArchiveRecord
     missions: Mapping[str, Mission]
     plans: Mapping[str, MissionPlan]
-    executor: Executor
+    executor: Executor | None
     environment: Callable[[Process, Path], Mapping[str, str]]
     run_id: int
     force: Callable[[TaskKey], bool]
     time_limit: float | None = None
     _pending: dict[TaskKey, TaskEntry] = field(init=False, factory=dict)
+
+    @classmethod
+    def for_reading(
+        cls, root: Path, record: ArchiveRecord, missions: Mapping[str, Mission], plans: Mapping[str, MissionPlan]
+    ) -> ArchiveRunner:
+        """Make one that can be asked about tasks, and runs none."""
+        return cls(
+            root=root,
+            record=record,
+            missions=missions,
+            plans=plans,
+            executor=None,
+            environment=lambda _process, _scratch: {},
+            run_id=0,
+            force=lambda _key: False,
+        )
 
     # --- what the driver asks ---------------------------------------------------------------------------------------
 
@@ -76,10 +92,10 @@ class ArchiveRunner:
         if key.process in PREPROCESSED:
             return self._decide_preprocessed(key, known)
         process = self._process(key)
-        prints = self._fingerprint(key, process)
-        self._pending[key] = self._fresh(key, process, prints)
-        current = known is not None and known.state.satisfied and known.fingerprint == prints
-        if known is not None and current and not self.force(key) and self._intact(key):
+        ingredients = self.ingredients(key)
+        self._pending[key] = self._fresh(key, process, ingredients)
+        current = known is not None and known.state.satisfied and known.fingerprint == ingredients.fingerprint
+        if known is not None and current and not self.force(key) and self.intact(key):
             self._pending[key] = evolve(known, state=State.REUSED, run_id=self.run_id)
             return Reuse(Outcome(State.REUSED, caveats=tuple(known.caveats)))
         return Run({"cpu": float(process.cpu)})
@@ -143,6 +159,7 @@ class ArchiveRunner:
         for path in logs.values():
             path.parent.mkdir(parents=True, exist_ok=True)
         launch = self._launch(key, process, wanted, scratch, logs)
+        assert self.executor is not None
         result = await self.executor.run(launch, lambda _started: None)
         entry = evolve(
             entry,
@@ -259,7 +276,9 @@ class ArchiveRunner:
             info=self.record.info_of(key.data_id),
         )
 
-    def _fingerprint(self, key: TaskKey, process: Process) -> str:
+    def ingredients(self, key: TaskKey) -> Ingredients:
+        """Everything the products of a task depend on, as it is now."""
+        process = self._process(key)
         inputs = {
             " ".join(
                 [product.process, name, *(part for part in (product.inst, product.subexp, product.variant) if part)]
@@ -267,15 +286,15 @@ class ArchiveRunner:
             for name, products in self._given(key, process).items()
             for product in products
         }
-        return fingerprint(
+        return Ingredients(
             process=process.name,
             version=process.version,
+            variant=key.variant,
             parameters=self.plans[key.data_id.mission].parameters[process.name],
             inputs=inputs,
-            variant=key.variant,
         )
 
-    def _intact(self, key: TaskKey) -> bool:
+    def intact(self, key: TaskKey) -> bool:
         """Whether every recorded product of a task is on disk as it was recorded."""
         for product in self.record.products_of(key):
             try:
@@ -286,12 +305,13 @@ class ArchiveRunner:
                 return False
         return True
 
-    def _fresh(self, key: TaskKey, process: Process, prints: str) -> TaskEntry:
+    def _fresh(self, key: TaskKey, process: Process, ingredients: Ingredients) -> TaskEntry:
         return TaskEntry(
             key=key,
             state=State.READY,
             run_id=self.run_id,
-            fingerprint=prints,
+            fingerprint=ingredients.fingerprint,
+            ingredients=ingredients.text,
             params=dict(self.plans[key.data_id.mission].parameters[process.name]),
         )
 

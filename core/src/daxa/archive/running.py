@@ -178,9 +178,7 @@ def _parameters(plan: MissionPlan, given: Mapping[str, Any]) -> dict[str, dict[s
     }
 
 
-def _known_members(
-    plan: MissionPlan, mission: Mission, record: ArchiveRecord, obs_ids: set[str] | None
-) -> list[Member]:
+def known_members(plan: MissionPlan, mission: Mission, record: ArchiveRecord, obs_ids: set[str] | None) -> list[Member]:
     """The observations and what the record says of each; what a process will reveal is left open."""
     root = DataId(plan.mission)
     below: dict[DataId, list[Exposure]] = {}
@@ -276,7 +274,7 @@ async def run_processes(
             )
     graph = Graph({name: plan.nodes() for name, plan in plans.items()})
     for name, plan in plans.items():
-        graph.close(DataId(name), _known_members(plan, missions[name], record, obs_ids))
+        graph.close(DataId(name), known_members(plan, missions[name], record, obs_ids))
     cores = request.num_cores or context.config.cores
     await record.interrupt_running()
     run_id = await record.begin_run({"processes": list(request.names), "params": _jsonable(request.params)})

@@ -19,7 +19,7 @@ KEY_COLUMNS: Final = ("mission", "process", "obs_id", "inst", "subexp", "variant
 TASK_COLUMNS: Final = (
     *KEY_COLUMNS,
     *("state", "cause", "kind", "root", "attempt", "run_id", "started", "ended", "seconds", "cpu_s", "max_rss"),
-    *("host", "log", "stderr", "params", "fingerprint", "caveats", "errors", "warnings", "extra"),
+    *("host", "log", "stderr", "params", "fingerprint", "ingredients", "caveats", "errors", "warnings", "extra"),
 )
 
 PRODUCT_COLUMNS: Final = (*KEY_COLUMNS, "key", "kind", "path", "size", "mtime_ns", "sha256", "lo", "hi")
@@ -103,6 +103,8 @@ class TaskEntry(_Keyed):
         Parameters, all of them.
     fingerprint : str, optional
         Of all that decides its products.
+    ingredients : str, optional
+        What the fingerprint is the hash of, as JSON.
     caveats : tuple of Caveat
         What a user of the products should know.
     errors, warnings : sequence
@@ -128,6 +130,7 @@ class TaskEntry(_Keyed):
     stderr: str | None = None
     params: Mapping[str, Any] = field(factory=dict)
     fingerprint: str | None = None
+    ingredients: str | None = None
     caveats: Sequence[Caveat] = ()
     errors: Sequence[str] = ()
     warnings: Sequence[Any] = ()
@@ -315,6 +318,7 @@ def task_values(entry: TaskEntry) -> tuple[Any, ...]:
         entry.stderr,
         dump(entry.params) if entry.params else "{}",
         entry.fingerprint,
+        entry.ingredients,
         dump([(caveat.code, caveat.message) for caveat in entry.caveats]) if entry.caveats else "[]",
         dump(entry.errors) if entry.errors else "[]",
         dump(entry.warnings) if entry.warnings else "[]",
@@ -325,7 +329,7 @@ def task_values(entry: TaskEntry) -> tuple[Any, ...]:
 def task_of(row: sqlite3.Row) -> TaskEntry:
     """Make a task from a row of :data:`TASK_COLUMNS`."""
     (state, cause, kind, root, attempt, run_id, started, ended, seconds, cpu_s, max_rss, host, log, stderr) = row[6:20]
-    params, fingerprint, caveats, errors, warnings, extra = row[20:]
+    params, fingerprint, ingredients, caveats, errors, warnings, extra = row[20:]
     return TaskEntry(
         key=key_of(row),
         state=State(state),
@@ -344,6 +348,7 @@ def task_of(row: sqlite3.Row) -> TaskEntry:
         stderr=stderr,
         params=json.loads(params),
         fingerprint=fingerprint,
+        ingredients=ingredients,
         caveats=tuple(Caveat(*one) for one in json.loads(caveats)),
         errors=tuple(json.loads(errors)),
         warnings=tuple(json.loads(warnings)),

@@ -46,7 +46,9 @@ __all__ = [
     "TaskEntry",
 ]
 
-_TASKS: Final = {name: f"tasks.{name}" for name in TASK_COLUMNS if name not in ("params", "caveats", "extra")}
+_TASKS: Final = {
+    name: f"tasks.{name}" for name in TASK_COLUMNS if name not in ("params", "ingredients", "caveats", "extra")
+}
 _PRODUCTS: Final = {name: f"products.{name}" for name in PRODUCT_COLUMNS}
 _HISTORY: Final = {
     **{name: f"tasks.{name}" for name in KEY_COLUMNS},

@@ -188,10 +188,19 @@ def _catalogues_tables(connection: sqlite3.Connection) -> None:
     )
 
 
+def _archive_ingredients(connection: sqlite3.Connection) -> None:
+    """Beside a task's fingerprint, what it is the hash of: to say what changed."""
+    connection.execute("ALTER TABLE tasks ADD COLUMN ingredients TEXT")
+
+
 ARCHIVE: Final = Schema(
     name="an archive",
     application_id=0x44415801,
-    migrations=(Migration("archive-lease", _archive_lease), Migration("archive-tables", _archive_tables)),
+    migrations=(
+        Migration("archive-lease", _archive_lease),
+        Migration("archive-tables", _archive_tables),
+        Migration("archive-ingredients", _archive_ingredients),
+    ),
     leased=True,
 )
 """Record of an archive."""
