@@ -1,4 +1,5 @@
 import pytest
+from blockbuster import blockbuster_ctx
 
 
 @pytest.fixture
@@ -19,3 +20,45 @@ def own_surroundings(tmp_path, tmp_path_factory, monkeypatch):
     monkeypatch.setenv("DAXA_CONFIG", str(tmp_path / "config.toml"))
     # a directory that is there: astropy warns of one that is not
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("xdg")))
+
+
+MAY_BLOCK = {
+    # settings are looked up when an object is made: an environment variable, one stat, a small file when it changed
+    "daxa/config.py": {"setting", "output", "cache", "service"},
+    # plugins are found once in a context
+    "daxa/plugins.py": {"discover"},
+    "daxa/_installation.py": {"version"},
+    "daxa/registry.py": {"mission_class", "processes"},
+    # what is synchronous by contract and looks at one file or directory: states, paths, totals
+    "daxa/mission/operations.py": {"read_state", "write_state"},
+    "daxa/mission/products.py": {"_path"},
+    "daxa/mission/downloading.py": {"top_level_path", "downloaded_files", "download_summary", "download_completed"},
+    # it is there to wait
+    "daxa/sync.py": {"_run_in_thread"},
+    # a subscriber draws or writes a line
+    "daxa/report/progress.py": {"_line"},
+    "daxa/report/lines.py": {"__call__"},
+    "daxa/context.py": {"subscriber"},
+    # the reading half of an archive: one indexed query or one file each
+    "daxa/archive/reading.py": {
+        "_by_process", "_process_names", "_known_process", "_chosen", "_texts", "_read", "made_under_sky", "version",
+        "final_process_success", "get_current_data_path", "tasks", "products", "history", "failures",
+    },
+    "daxa/archive/views.py": {"__getitem__"},
+    "daxa/archive/archive.py": {"explain"},
+    # a test that makes a cache old
+    "core/mission/test_catalogues.py": {"make_old"},
+}  # fmt: skip
+"""Where the event loop may be held up for a moment, by function; anywhere else a blocking call fails the test."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_blocks_the_loop(request):
+    if "core/store" in request.path.as_posix():  # there the record is used from tests directly, as no coroutine does
+        yield
+        return
+    with blockbuster_ctx(scanned_modules=["daxa"]) as guard:
+        for function in guard.functions.values():
+            for file, names in MAY_BLOCK.items():
+                function.can_block_in(file, names)
+        yield

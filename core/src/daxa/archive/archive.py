@@ -129,7 +129,7 @@ class Archive(Reading):
                 exists = False
             if self._declaration is None:
                 if not exists:
-                    raise self._not_found()
+                    raise await anyio.to_thread.run_sync(self._not_found)
                 await self._load(record_path)
             elif exists:
                 await self._resume(record_path)
@@ -182,7 +182,7 @@ class Archive(Reading):
         """Go on with a declaration that exists: the same missions, whatever was done already."""
         assert self._declaration is not None
         record = await anyio.to_thread.run_sync(ArchiveRecord.open, record_path)
-        names = [name for name, *_ in record.missions()]
+        names = await anyio.to_thread.run_sync(record.mission_names)
         asked = [mission.name for mission in self._declaration.missions]
         if names and set(names) != set(asked):
             await anyio.to_thread.run_sync(record.close)

@@ -182,7 +182,7 @@ async def declare(
     declaration.check()
     for mission in declaration.missions:
         await mission.load()
-    known = dict(record.missions())
+    known = dict(await anyio.to_thread.run_sync(record.missions))
     missions: dict[str, Mission] = {}
     for mission in declaration.missions:
         if mission.name in known:
@@ -194,7 +194,7 @@ async def declare(
             missions[mission.name] = recorded
         else:
             missions[mission.name] = mission
-    if not record.meta("declared"):
+    if not await anyio.to_thread.run_sync(record.meta, "declared"):
         await record.set_meta(
             {"name": name, "version": "0.0.0", "created": time.time(), "sky": context.config.sky, "declared": True}
         )
@@ -276,9 +276,10 @@ async def _record_downloads(record: ArchiveRecord, mission: Mission, report: Dow
 
 async def _place_products(root: Path, record: ArchiveRecord, mission: Mission, run_id: int) -> None:
     """Place an observation's products and record them, one observation after the other."""
+    recorded = await anyio.to_thread.run_sync(lambda: record.products(mission=mission.name))
     known = {
         product.path: (product.size, product.mtime_ns, product.sha256)
-        for product in record.products(mission=mission.name)
+        for product in recorded
         if product.process.startswith("preprocessed_")
     }
     for obs_id in mission.filtered_obs_ids:

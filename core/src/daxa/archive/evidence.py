@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from daxa.executors.base import LaunchResult
+from daxa.executors.base import Launch, LaunchResult
 from daxa.outcome import FailureKind, Outcome, State
 from daxa.process import Job, Process
 
@@ -111,9 +111,7 @@ def _ended_badly(process: Process, result: LaunchResult) -> Outcome | None:
     return None
 
 
-def judge(
-    process: Process, result: LaunchResult, made: Mapping[str, list[Path]], stdout: Path, stderr: Path
-) -> Witnessed:
+def judge(process: Process, result: LaunchResult, job: Job, collect: Mapping[str, str], launch: Launch) -> Witnessed:
     """Judge a task by its three witnesses.
 
     Parameters
@@ -122,11 +120,15 @@ def judge(
         The process.
     result : LaunchResult
         How the job ended.
-    made : Mapping
-        Files found for each product.
-    stdout, stderr : Path
-        Its logs.
+    job : Job
+        The job.
+    collect : Mapping
+        Shell patterns for products whose name the program chooses.
+    launch : Launch
+        What was run; names the logs.
     """
+    made = what_was_made(job, collect)
+    stdout, stderr = launch.stdout, launch.stderr
     errors: list[str] = []
     warnings: list[dict[str, str]] = []
     if result.error is None:

@@ -13,7 +13,7 @@ import anyio.to_thread
 from attrs import define, evolve, field
 
 from daxa.archive import layout
-from daxa.archive.evidence import Witnessed, judge, what_was_made
+from daxa.archive.evidence import Witnessed, judge
 from daxa.archive.place import HASH_LIMIT, place, sha256
 from daxa.archive.plan import PREPROCESSED, MissionPlan, revealed
 from daxa.exceptions import DaxaError, StorageError
@@ -144,21 +144,10 @@ class ArchiveRunner:
     # --- the task's life --------------------------------------------------------------------------------------------
 
     async def _run(self, key: TaskKey, process: Process, scratch: Path, entry: TaskEntry) -> Outcome:
-        job = await anyio.to_thread.run_sync(self._job, key, process, scratch)
-        try:
-            wanted = process.command(job, self.plans[key.data_id.mission].parameters[process.name])
-        except DaxaError:
-            raise
-        except Exception as problem:  # noqa: BLE001 - a plugin's fault is this task's failure, not the run's
-            return Outcome(
-                State.FAILED,
-                cause=f"{process.name} raised {type(problem).__name__}: {problem}",
-                kind=FailureKind.INTERNAL,
-            )
-        logs = {stream: self.root / layout.log(key, stream) for stream in ("stdout", "stderr")}
-        for path in logs.values():
-            path.parent.mkdir(parents=True, exist_ok=True)
-        launch = self._launch(key, process, wanted, scratch, logs)
+        prepared = await anyio.to_thread.run_sync(self._prepare, key, process, scratch)
+        if isinstance(prepared, Outcome):
+            return prepared
+        job, launch, collect = prepared
         assert self.executor is not None
         result = await self.executor.run(launch, lambda _started: None)
         entry = evolve(
@@ -170,10 +159,7 @@ class ArchiveRunner:
             log=str(layout.log(key, "stdout")),
             stderr=str(layout.log(key, "stderr")),
         )
-        outputs = what_was_made(job, wanted.collect if isinstance(wanted, Command) else {})
-        witnessed = await anyio.to_thread.run_sync(
-            partial(judge, process, result, outputs, logs["stdout"], logs["stderr"])
-        )
+        witnessed = await anyio.to_thread.run_sync(partial(judge, process, result, job, collect, launch))
         entry = evolve(entry, errors=witnessed.errors, warnings=witnessed.warnings)
         self._pending[key] = entry
         if witnessed.outcome.state is not State.SUCCEEDED:
@@ -183,6 +169,24 @@ class ArchiveRunner:
         self._pending[key] = evolve(entry, extra={product.key: product.path for product in products})
         await self.record.replace_products(key, products)
         return witnessed.outcome
+
+    def _prepare(
+        self, key: TaskKey, process: Process, scratch: Path
+    ) -> Outcome | tuple[Job, Launch, Mapping[str, str]]:
+        """Ask the body what to run, and lay out what the job needs; a body that raises has failed."""
+        job = self._job(key, process, scratch)
+        try:
+            wanted = process.command(job, self.plans[key.data_id.mission].parameters[process.name])
+        except DaxaError:
+            raise
+        except Exception as problem:  # noqa: BLE001 - a plugin's fault is this task's failure, not the run's
+            cause = f"{process.name} raised {type(problem).__name__}: {problem}"
+            return Outcome(State.FAILED, cause=cause, kind=FailureKind.INTERNAL)
+        logs = {stream: self.root / layout.log(key, stream) for stream in ("stdout", "stderr")}
+        for path in logs.values():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        collect = wanted.collect if isinstance(wanted, Command) else {}
+        return job, self._launch(key, process, wanted, scratch, logs), collect
 
     def _launch(
         self, key: TaskKey, process: Process, wanted: Command | Call, scratch: Path, logs: Mapping[str, Path]

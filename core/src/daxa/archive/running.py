@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.to_thread
 from attrs import field, frozen
 
 from daxa.archive.plan import Exposure, MissionPlan, choose_missions
@@ -199,9 +200,7 @@ def known_members(plan: MissionPlan, mission: Mission, record: ArchiveRecord, ob
     return [grown(Exposure(root.child(obs_id))) for obs_id in chosen]
 
 
-def _force_rule(
-    request: RunRequest, plans: Mapping[str, MissionPlan], record: ArchiveRecord
-) -> Callable[[TaskKey], bool]:
+def _force_rule(request: RunRequest, plans: Mapping[str, MissionPlan]) -> Callable[[TaskKey], bool]:
     """Which tasks are run although their products are there."""
     asked = {name for plan in plans.values() for name in plan.wanted}
     if request.force:
@@ -236,6 +235,31 @@ def _interrupts(driver: Driver) -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
+def plan_run(
+    record: ArchiveRecord,
+    missions: Mapping[str, Mission],
+    wanted: Mapping[str, Sequence[str]],
+    request: RunRequest,
+    context: Context,
+) -> tuple[dict[str, MissionPlan], Graph]:
+    """Make the plans and the graph of a run; refuses what cannot be run before anything starts."""
+    plans = make_plans(missions, wanted, request, context)
+    obs_ids = None if request.obs_ids is None else set(request.obs_ids)
+    if obs_ids is not None:
+        held = {str(one) for name in plans for one in missions[name].filtered_obs_ids}
+        if obs_ids - held:
+            raise ObsNotAssociatedError(
+                f"The archive does not hold the observation {sorted(obs_ids - held)[0]!r}.",
+                expected="ObsIDs of the archive",
+                remedy="correct the list",
+                value=sorted(obs_ids - held),
+            )
+    graph = Graph({name: plan.nodes() for name, plan in plans.items()})
+    for name, plan in plans.items():
+        graph.close(DataId(name), known_members(plan, missions[name], record, obs_ids))
+    return plans, graph
+
+
 async def run_processes(
     root: Path,
     record: ArchiveRecord,
@@ -261,20 +285,7 @@ async def run_processes(
     context : Context
         The surroundings.
     """
-    plans = make_plans(missions, wanted, request, context)
-    obs_ids = None if request.obs_ids is None else set(request.obs_ids)
-    if obs_ids is not None:
-        held = {str(one) for name in plans for one in missions[name].filtered_obs_ids}
-        if obs_ids - held:
-            raise ObsNotAssociatedError(
-                f"The archive does not hold the observation {sorted(obs_ids - held)[0]!r}.",
-                expected="ObsIDs of the archive",
-                remedy="correct the list",
-                value=sorted(obs_ids - held),
-            )
-    graph = Graph({name: plan.nodes() for name, plan in plans.items()})
-    for name, plan in plans.items():
-        graph.close(DataId(name), known_members(plan, missions[name], record, obs_ids))
+    plans, graph = await anyio.to_thread.run_sync(plan_run, record, missions, wanted, request, context)
     cores = request.num_cores or context.config.cores
     await record.interrupt_running()
     run_id = await record.begin_run({"processes": list(request.names), "params": _jsonable(request.params)})
@@ -292,7 +303,7 @@ async def run_processes(
                 executor=executor,
                 environment=_environment(context),
                 run_id=run_id,
-                force=_force_rule(request, plans, record),
+                force=_force_rule(request, plans),
                 time_limit=request.time_limit,
             )
             driver = Driver(graph, runner, capacity={"cpu": float(cores)}, publish=context.events.publish)
@@ -303,13 +314,12 @@ async def run_processes(
         with anyio.CancelScope(shield=True):
             await record.end_run(run_id)
         context.events.publish(RunEnded(title=title))
-    failures = tuple(
-        entry
-        for state in (State.FAILED, State.TIMED_OUT)
-        if counts.get(state)
-        for entry in record.tasks(state=state.value, run_id=run_id)
-    )
-    return RunSummary(counts=counts, failures=failures, interrupted=was_interrupted)
+    failures: list[TaskEntry] = []
+    if counts.get(State.FAILED) or counts.get(State.TIMED_OUT):
+        failures = await anyio.to_thread.run_sync(
+            lambda: record.tasks(state=[State.FAILED.value, State.TIMED_OUT.value], run_id=run_id)
+        )
+    return RunSummary(counts=counts, failures=tuple(failures), interrupted=was_interrupted)
 
 
 def _executor_target(context: Context, name: str) -> str:
