@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 
     from daxa.context import Context
 
-USER_AGENT: Final = "DAXA/{version} (+https://github.com/DavidT3/DAXA; IVOA-science)"
-CONNECT_SECONDS: Final = 30.0
-READ_SECONDS: Final = 60.0
+USER_AGENT: Final = "DAXA/{version} (+https://pypi.org/project/daxa-core; IVOA-science)"
 AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 524})
 BUSY: Final = frozenset({429, 503})
 _SECRET: Final = re.compile(r"(?i)\b(AIOUSER|AIOPWD|password|token)=[^&\s]*")
@@ -82,11 +80,21 @@ class Patience:
         Tries in all.
     first, most : float
         Seconds before the second try, and at the most; each wait is twice the one before, and a little random.
+    connect_seconds, read_seconds : float
+        How long a connection may take, and how long a server may be silent.
+    slowest, window : float
+        A transfer that brings fewer bytes a second, over a window of so many seconds, is broken off and gone on with.
+    chance : random.Random
+        For the randomness of waits.
     """
 
     attempts: int = 5
     first: float = 0.5
     most: float = 60.0
+    connect_seconds: float = 30.0
+    read_seconds: float = 60.0
+    slowest: float = 1000.0
+    window: float = 60.0
     chance: random.Random = field(factory=random.Random)
 
     def wait(self, attempt: int) -> float:
@@ -203,7 +211,7 @@ class Net:
                     if response.status in ok:
                         body = await self._body(response, limit)
                         self.context.hosts.report(url, throttled=False)
-                        return Reply(response.status, str(response.url), dict(response.headers), body)
+                        return Reply(response.status, str(response.url), response.headers, body)
                     if response.status not in AGAIN:
                         raise self.refusal(response.status, str(response.url))
                     cause = f"status {response.status}"
@@ -348,14 +356,17 @@ async def open_net(context: Context, *, patience: Patience | None = None) -> Asy
     for name, spec in context.registry.services.items():
         context.hosts.set(context.service_url(name), spec.connections, spec.interval)
     connector = aiohttp.TCPConnector(limit=0, limit_per_host=0)
+    patience = patience or Patience()
     async with aiohttp.ClientSession(
         connector=connector,
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
+        timeout=aiohttp.ClientTimeout(
+            total=None, sock_connect=patience.connect_seconds, sock_read=patience.read_seconds
+        ),
         auto_decompress=False,
         trust_env=True,
         headers={"Accept-Encoding": "identity", "User-Agent": USER_AGENT.format(version=version())},
     ) as session:
-        yield Net(context, session, patience or Patience())
+        yield Net(context, session, patience)
 
 
 __all__ = ["Net", "Patience", "Reply", "open_net"]

@@ -356,11 +356,13 @@ class Transfer:
 
     async def _write(self, response: aiohttp.ClientResponse, url: str, have: int, total: int | None) -> tuple[str, int]:
         """Write blocks to the part, hashing on the way; a file of one block takes one hop to a thread."""
-        writer = _Writer(self.part, url, dict(response.headers), have, total)
+        writer = _Writer(self.part, url, response.headers, have, total)
         failure: BaseException | None = None
         try:
             pending = bytearray()
+            pace = _Pace(self.net.patience.slowest, self.net.patience.window)
             async for block in response.content.iter_any():
+                pace.note(len(block))
                 pending += block
                 if len(pending) >= BLOCK:
                     full, pending = bytes(pending), bytearray()
@@ -481,6 +483,32 @@ class Transfer:
                     remedy="try again later",
                     url=self.remote.url,
                 )
+
+
+class _Pace:
+    """Watches that a transfer does not trickle.
+
+    Parameters
+    ----------
+    slowest : float
+        Bytes a second that must come.
+    window : float
+        Seconds over which they are counted.
+    """
+
+    def __init__(self, slowest: float, window: float) -> None:
+        self._slowest, self._window = slowest, window
+        self._since, self._bytes = time.monotonic(), 0
+
+    def note(self, size: int) -> None:
+        """Count bytes that came; too few in a window end the try."""
+        self._bytes += size
+        passed = time.monotonic() - self._since
+        if passed < self._window:
+            return
+        if self._bytes < self._slowest * passed:
+            raise _Again(f"it was too slow: {self._bytes / passed:.0f} bytes a second")
+        self._since, self._bytes = time.monotonic(), 0
 
 
 class _Writer:
