@@ -205,7 +205,7 @@ async def test_a_mounted_copy_is_linked(net, tmp_path):
 
 
 async def test_a_full_disk_is_told_and_the_next_run_goes_on(server, net, tmp_path, monkeypatch):
-    from daxa.net import transfer
+    from daxa.net import parts
 
     path = server.add("/full.fits", PLAIN)
     written = []
@@ -215,7 +215,7 @@ async def test_a_full_disk_is_told_and_the_next_run_goes_on(server, net, tmp_pat
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(transfer, "write_block", full)
+        patched.setattr(parts, "write_block", full)
         with pytest.raises(StorageError, match="No space left"):
             await net.fetch(remote(server, path), tmp_path / "raw")
     assert written and not list(tmp_path.rglob("full.fits"))

@@ -20,7 +20,7 @@ from daxa.registry import Registry
 from daxa.specs import load_target
 
 if TYPE_CHECKING:
-    from daxa.net.limits import HostLimits
+    from daxa.hosts import HostLimits
 
 
 CORE_SUBSCRIBERS: Final = (
@@ -93,7 +93,7 @@ class Context:
         """Limits per host, shared by all that downloads in this context."""
         with self._lock:
             if self._hosts is None:
-                from daxa.net.limits import HostLimits
+                from daxa.hosts import HostLimits
 
                 self._hosts = HostLimits()
             return self._hosts

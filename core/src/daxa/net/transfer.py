@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 import anyio
 import anyio.to_thread
-from attrs import define, field, frozen
+from attrs import frozen
 
 from daxa.exceptions import BadReplyError, InvalidNameError, NetworkError, NotAtArchiveError, StorageError
+from daxa.net.parts import BLOCK, Again, Pace, Part, Writer
 from daxa.net.unpack import COMPRESS, GZIP, check_fits, gunzip, is_tar, plain_name, uncompress, unpack_tar
 from daxa.specs import Location, RemoteFile
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
     from daxa.net.client import Net
 
-BLOCK: Final = 1024 * 1024
 _DISK: Final = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _PAGES: Final = (".html", ".htm", ".xml", ".txt", ".log")
 
@@ -72,11 +70,6 @@ class FetchResult:
     resumed: int = 0
 
 
-def write_block(stream: BinaryIO, block: bytes) -> None:
-    """Write to disk; the one place where the bytes of a transfer are written."""
-    stream.write(block)
-
-
 def check_path(path: str) -> str:
     """Refuse a relative path that would leave its directory."""
     parts = path.split("/")
@@ -93,52 +86,6 @@ def check_path(path: str) -> str:
             value=path,
         )
     return path
-
-
-@define
-class _Part:
-    """A transfer that is under way, on disk: the bytes, and what they are bytes of."""
-
-    path: Path
-    sidecar: Path
-    validator: dict[str, Any] = field(factory=dict)
-
-    def size(self, url: str) -> int:
-        """Bytes that are there of a file at an address, if they can be gone on from."""
-        try:
-            self.validator = json.loads(self.sidecar.read_text())
-            size = self.path.stat().st_size
-        except (OSError, ValueError):
-            return 0
-        if self.validator.get("url") != url or not (self.validator.get("etag") or self.validator.get("modified")):
-            return 0
-        return size
-
-    def begin(self, url: str, headers: Mapping[str, str], total: int | None) -> None:
-        """Note what the bytes to come are bytes of."""
-        etag = headers.get("ETag")
-        self.validator = {
-            "url": url,
-            "etag": etag if etag and not etag.startswith("W/") else None,
-            "modified": headers.get("Last-Modified"),
-            "total": total,
-        }
-        temporary = self.sidecar.with_name(self.sidecar.name + ".new")
-        temporary.write_text(json.dumps(self.validator))
-        temporary.replace(self.sidecar)
-
-    def drop(self) -> None:
-        """Forget it."""
-        self.path.unlink(missing_ok=True)
-        self.sidecar.unlink(missing_ok=True)
-
-
-class _Again(Exception):
-    """One try failed; another may not."""
-
-    def __init__(self, cause: str, wait: float | None = None) -> None:
-        super().__init__(cause)
-        self.wait = wait
 
 
 class Transfer:
@@ -170,7 +117,7 @@ class Transfer:
         if remote.unpack in ("tar", "auto"):
             digest = hashlib.sha256(remote.url.encode()).hexdigest()[:12]
             stem = f"{stem}/{digest}" if remote.path else digest
-        self.part = _Part(directory / f"{stem}.part", directory / f"{stem}.part.json")
+        self.part = Part(directory / f"{stem}.part", directory / f"{stem}.part.json")
 
     async def run(self) -> FetchResult:
         """Fetch it from the first location that has it.
@@ -233,7 +180,7 @@ class Transfer:
                 cause = str(problem)
                 if attempt == patience.attempts:
                     raise
-            except _Again as problem:
+            except Again as problem:
                 cause, wait = str(problem), problem.wait
             except (aiohttp.ClientError, TimeoutError) as problem:
                 cause = f"{type(problem).__name__}: {problem}" if str(problem) else type(problem).__name__
@@ -277,11 +224,11 @@ class Transfer:
 
         if response.status == 416 and have:
             await anyio.to_thread.run_sync(self.part.drop)
-            raise _Again("the server has no such range", 0.0)
+            raise Again("the server has no such range", 0.0)
         if response.status not in (200, 206):
             if response.status in AGAIN:
                 wait = self.net.note_busy(location.url, response.status, response.headers.get("Retry-After"))
-                raise _Again(f"status {response.status}", wait)
+                raise Again(f"status {response.status}", wait)
             raise self.net.refusal(response.status, str(response.url))
         self._check_type(response)
         self.disposition = response.headers.get("Content-Disposition", "")
@@ -305,7 +252,7 @@ class Transfer:
         self.resumed = have
         digest, size = await self._write(response, location.url, have, total)
         if total is not None and size != total:
-            raise _Again(f"{size} of {total} bytes came")
+            raise Again(f"{size} of {total} bytes came")
         if size == 0:
             raise BadReplyError(
                 f"{location.url} sent nothing.",
@@ -356,11 +303,11 @@ class Transfer:
 
     async def _write(self, response: aiohttp.ClientResponse, url: str, have: int, total: int | None) -> tuple[str, int]:
         """Write blocks to the part, hashing on the way; a file of one block takes one hop to a thread."""
-        writer = _Writer(self.part, url, response.headers, have, total)
+        writer = Writer(self.part, url, response.headers, have, total)
         failure: BaseException | None = None
         try:
             pending = bytearray()
-            pace = _Pace(self.net.patience.slowest, self.net.patience.window)
+            pace = Pace(self.net.patience.slowest, self.net.patience.window)
             async for block in response.content.iter_any():
                 pace.note(len(block))
                 pending += block
@@ -485,80 +432,6 @@ class Transfer:
                 )
 
 
-class _Pace:
-    """Watches that a transfer does not trickle.
-
-    Parameters
-    ----------
-    slowest : float
-        Bytes a second that must come.
-    window : float
-        Seconds over which they are counted.
-    """
-
-    def __init__(self, slowest: float, window: float) -> None:
-        self._slowest, self._window = slowest, window
-        self._since, self._bytes = time.monotonic(), 0
-
-    def note(self, size: int) -> None:
-        """Count bytes that came; too few in a window end the try."""
-        self._bytes += size
-        passed = time.monotonic() - self._since
-        if passed < self._window:
-            return
-        if self._bytes < self._slowest * passed:
-            raise _Again(f"it was too slow: {self._bytes / passed:.0f} bytes a second")
-        self._since, self._bytes = time.monotonic(), 0
-
-
-class _Writer:
-    """The part on disk while blocks come in."""
-
-    def __init__(self, part: _Part, url: str, headers: Mapping[str, str], have: int, total: int | None) -> None:
-        self._part, self._url, self._headers, self._have, self._total = part, url, headers, have, total
-        self._stream: BinaryIO | None = None
-        self._digest = hashlib.sha256()
-        self._size = have
-
-    def _open(self) -> BinaryIO:
-        if self._stream is None:
-            path = self._part.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if self._have:
-                with path.open("rb") as earlier:
-                    while block := earlier.read(BLOCK):
-                        self._digest.update(block)
-                self._stream = path.open("ab")
-            else:
-                self._stream = path.open("wb")
-                self._part.begin(self._url, self._headers, self._total)
-        return self._stream
-
-    def write(self, block: bytes) -> None:
-        """Write a block."""
-        stream = self._open()
-        write_block(stream, block)
-        self._digest.update(block)
-        self._size += len(block)
-        if self._total is not None and self._size > self._total:
-            raise BadReplyError(
-                f"{self._url} sends more than it announced.",
-                expected=f"{self._total} bytes",
-                remedy="try again",
-                url=self._url,
-            )
-
-    def end(self, rest: bytes) -> tuple[str, int]:
-        """Write the rest and close."""
-        try:
-            if rest or self._stream is None:
-                self.write(rest)
-        finally:
-            if self._stream is not None:
-                self._stream.close()
-        return self._digest.hexdigest(), self._size
-
-
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -572,6 +445,3 @@ def _disposition_name(header: str) -> str | None:
             name = value.strip().strip('"')
             return name if name and not set(name) & {"/", "\\", "\x00"} and not name.startswith(".") else None
     return None
-
-
-__all__ = ["FetchResult", "FetchedFile", "Transfer", "write_block"]

@@ -69,6 +69,11 @@ class HostLimits:
         with self._lock:
             return self._host(url).policy
 
+    def allowed(self, url: str) -> int:
+        """Requests at once that a host may see now; its policy, or less while it is busy."""
+        with self._lock:
+            return int(self._host(url).allowed)
+
     def pause(self, url: str, seconds: float) -> None:
         """Start no request to a host for some time: it asked for that."""
         with self._lock:

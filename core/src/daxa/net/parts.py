@@ -1,0 +1,141 @@
+"""The bytes of a transfer on disk while they come in: the part, its sidecar, and what watches their pace."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from attrs import define, field
+
+from daxa.exceptions import BadReplyError
+
+BLOCK: Final = 1024 * 1024
+
+
+def write_block(stream: BinaryIO, block: bytes) -> None:
+    """Write to disk; the one place where the bytes of a transfer are written."""
+    stream.write(block)
+
+
+class Again(Exception):
+    """One try failed; another may not."""
+
+    def __init__(self, cause: str, wait: float | None = None) -> None:
+        super().__init__(cause)
+        self.wait = wait
+
+
+@define
+class Part:
+    """A transfer that is under way, on disk: the bytes, and what they are bytes of."""
+
+    path: Path
+    sidecar: Path
+    validator: dict[str, Any] = field(factory=dict)
+
+    def size(self, url: str) -> int:
+        """Bytes that are there of a file at an address, if they can be gone on from."""
+        try:
+            self.validator = json.loads(self.sidecar.read_text())
+            size = self.path.stat().st_size
+        except (OSError, ValueError):
+            return 0
+        if self.validator.get("url") != url or not (self.validator.get("etag") or self.validator.get("modified")):
+            return 0
+        return size
+
+    def begin(self, url: str, headers: Mapping[str, str], total: int | None) -> None:
+        """Note what the bytes to come are bytes of."""
+        etag = headers.get("ETag")
+        self.validator = {
+            "url": url,
+            "etag": etag if etag and not etag.startswith("W/") else None,
+            "modified": headers.get("Last-Modified"),
+            "total": total,
+        }
+        temporary = self.sidecar.with_name(self.sidecar.name + ".new")
+        temporary.write_text(json.dumps(self.validator))
+        temporary.replace(self.sidecar)
+
+    def drop(self) -> None:
+        """Forget it."""
+        self.path.unlink(missing_ok=True)
+        self.sidecar.unlink(missing_ok=True)
+
+
+class Pace:
+    """Watches that a transfer does not trickle.
+
+    Parameters
+    ----------
+    slowest : float
+        Bytes a second that must come.
+    window : float
+        Seconds over which they are counted.
+    """
+
+    def __init__(self, slowest: float, window: float) -> None:
+        self._slowest, self._window = slowest, window
+        self._since, self._bytes = time.monotonic(), 0
+
+    def note(self, size: int) -> None:
+        """Count bytes that came; too few in a window end the try."""
+        self._bytes += size
+        passed = time.monotonic() - self._since
+        if passed < self._window:
+            return
+        if self._bytes < self._slowest * passed:
+            raise Again(f"it was too slow: {self._bytes / passed:.0f} bytes a second")
+        self._since, self._bytes = time.monotonic(), 0
+
+
+class Writer:
+    """The part on disk while blocks come in."""
+
+    def __init__(self, part: Part, url: str, headers: Mapping[str, str], have: int, total: int | None) -> None:
+        self._part, self._url, self._headers, self._have, self._total = part, url, headers, have, total
+        self._stream: BinaryIO | None = None
+        self._digest = hashlib.sha256()
+        self._size = have
+
+    def _open(self) -> BinaryIO:
+        if self._stream is None:
+            path = self._part.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if self._have:
+                with path.open("rb") as earlier:
+                    while block := earlier.read(BLOCK):
+                        self._digest.update(block)
+                self._stream = path.open("ab")
+            else:
+                self._stream = path.open("wb")
+                self._part.begin(self._url, self._headers, self._total)
+        return self._stream
+
+    def write(self, block: bytes) -> None:
+        """Write a block."""
+        stream = self._open()
+        write_block(stream, block)
+        self._digest.update(block)
+        self._size += len(block)
+        if self._total is not None and self._size > self._total:
+            raise BadReplyError(
+                f"{self._url} sends more than it announced.",
+                expected=f"{self._total} bytes",
+                remedy="try again",
+                url=self._url,
+            )
+
+    def end(self, rest: bytes) -> tuple[str, int]:
+        """Write the rest and close."""
+        try:
+            if rest or self._stream is None:
+                self.write(rest)
+        finally:
+            if self._stream is not None:
+                self._stream.close()
+        return self._digest.hexdigest(), self._size

@@ -1,0 +1,130 @@
+"""Unpacking without trust."""
+
+import gzip
+import io
+import random
+import tarfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daxa.exceptions import BadReplyError, InvalidNameError, UnsafeArchiveError
+from daxa.net import unpack
+from daxa.net.transfer import check_path
+
+FITS = b"SIMPLE  =                    T".ljust(80) + b"BITPIX  =                    8".ljust(80) + b"NAXIS   =                    0".ljust(80) + b"END".ljust(80)  # fmt: skip
+FITS = FITS.ljust(2880)
+
+
+def tar(*members):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for member in members:
+            name, content = member[:2]
+            info = tarfile.TarInfo(name)
+            if len(member) > 2:
+                info.type, info.linkname = member[2], "/etc/passwd"
+                content = b""
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def opened(tmp_path, data, *patterns, **options):
+    source, inside = tmp_path / "a.tar", tmp_path / "inside"
+    source.write_bytes(data)
+    inside.mkdir()
+    return sorted(path.name for path in unpack.unpack_tar(source, inside, patterns, **options))
+
+
+def test_directories_are_dropped_and_members_chosen(tmp_path):
+    data = tar(("0404910601/pps/A.FIT", FITS), ("0404910601/pps/B.PDF", b"x"))
+    assert opened(tmp_path, data, "*.FIT") == ["A.FIT"]
+
+
+def test_tars_within_tars_and_compressed_members(tmp_path):
+    inner = tar(("x.FIT", FITS), ("y.FTZ", gzip.compress(FITS)))
+    data = tar(("0828_1.TAR", inner), ("more.tar.gz", gzip.compress(tar(("z.fits.gz", gzip.compress(FITS))))))
+    assert opened(tmp_path, data) == ["x.FIT", "y.FIT", "z.fits"]
+    assert (tmp_path / "inside" / "y.FIT").read_bytes() == FITS
+
+
+@pytest.mark.parametrize(
+    "member",
+    [("../evil", b"x"), ("/abs", b"x"), ("a/../../evil", b"x"), ("link", b"", tarfile.SYMTYPE), ("hard", b"", tarfile.LNKTYPE),
+     ("pipe", b"", tarfile.FIFOTYPE), ("dev", b"", tarfile.CHRTYPE), ("a\\b", b"x"), ("bell\x07", b"x")],
+)  # fmt: skip
+def test_hostile_members_are_refused(tmp_path, member):
+    with pytest.raises(UnsafeArchiveError):
+        opened(tmp_path, tar(("good", b"x"), member))
+    assert not (tmp_path / "evil").exists()
+
+
+def test_one_name_twice_is_refused(tmp_path):
+    with pytest.raises(UnsafeArchiveError, match="twice"):
+        opened(tmp_path, tar(("a/x", b"1"), ("b/x", b"2")))
+
+
+def test_bombs_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(unpack, "FREE", 1000)
+    monkeypatch.setattr(unpack, "RATIO", 100)
+    source = tmp_path / "bomb.gz"
+    source.write_bytes(gzip.compress(bytes(10_000_000)))
+    with pytest.raises(UnsafeArchiveError, match="far more"):
+        unpack.gunzip(source, tmp_path / "out", "bomb.gz")
+
+
+@pytest.mark.parametrize("cut", [10, 511, 1024, 3000])
+def test_a_tar_cut_short_is_seen(tmp_path, cut):
+    with pytest.raises((BadReplyError, UnsafeArchiveError)):
+        opened(tmp_path, tar(("x.FIT", FITS * 5))[: -10240 + cut] if cut < 10240 else b"")
+
+
+@given(st.integers(1, 400), st.integers(0, 255))
+@settings(max_examples=60, deadline=None)
+def test_a_damaged_gzip_is_never_taken(tmp_path_factory, place, value):
+    folder = tmp_path_factory.mktemp("gz")
+    content = random.Random(1).randbytes(300)
+    packed = bytearray(gzip.compress(content, mtime=0))
+    place %= len(packed)
+    packed[place] = value
+    (folder / "a.gz").write_bytes(packed)
+    try:
+        unpack.gunzip(folder / "a.gz", folder / "a", "a.gz")
+    except BadReplyError:
+        return
+    assert (folder / "a").read_bytes() == content
+
+
+def test_fits_files_to_their_last_block(tmp_path):
+    import numpy as np
+    from astropy.io import fits
+
+    path = tmp_path / "a.fits"
+    fits.HDUList(
+        [
+            fits.PrimaryHDU(),
+            fits.ImageHDU(np.ones((7, 11))),
+            fits.BinTableHDU(np.rec.array([(1, "x")] * 900, names="a,b")),
+        ]
+    ).writeto(path)
+    unpack.check_fits(path, "a.fits")
+    whole = path.read_bytes()
+    for size in (len(whole) - 2880, len(whole) - 1, 2880 * 2):
+        path.write_bytes(whole[:size])
+        with pytest.raises(BadReplyError, match="cut short"):
+            unpack.check_fits(path, "a.fits")
+    path.write_bytes(b"no FITS at all")
+    unpack.check_fits(path, "a.txt")
+
+
+@pytest.mark.parametrize("path", ["../x", "/x", "a/../b", "a//b", ".hidden", "a/.b", "a\\b", "a\n", "a/"])
+def test_paths_stay_below_their_directory(path):
+    with pytest.raises(InvalidNameError):
+        check_path(path)
+
+
+def test_names_after_unpacking():
+    names = {"a.fits.gz": "a.fits", "P0.FTZ": "P0.FIT", "rp_bas.fits.Z": "rp_bas.fits", "plain.fits": "plain.fits"}
+    assert {name: unpack.plain_name(name) for name in names} == names
