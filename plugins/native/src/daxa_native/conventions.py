@@ -7,13 +7,11 @@ says when, and on which grid images are made; what the file says of itself alway
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from attrs import field, frozen
 
-from daxa.api import BadEventListError
-from daxa_native.fitsfile import FitsFile, text
 from daxa_native.subspace import Component, format_bits
 
 if TYPE_CHECKING:
@@ -217,35 +215,3 @@ def zero(column: str) -> Cut:
 # --- which convention ----------------------------------------------------------------------------------------------
 
 Finder = Callable[[str, str], Convention | None]
-
-
-def _finders() -> tuple[Finder, ...]:
-    from daxa_native.missions import chandra, erosita, nustar, rosat, xmm
-
-    return (xmm.convention, chandra.convention, nustar.convention, rosat.convention, erosita.convention)
-
-
-def convention_of(file: FitsFile, header: Any) -> Convention:
-    """Find the convention of an event list by its TELESCOP and INSTRUME.
-
-    Raises
-    ------
-    BadEventListError
-        If there is none.
-    """
-    primary = file.hdus[0].header
-    telescope = text(header, "TELESCOP") or text(primary, "TELESCOP")
-    instrument = text(header, "INSTRUME") or text(primary, "INSTRUME")
-    for finder in _finders():
-        found = finder(telescope.upper(), instrument.upper())
-        if found is not None:
-            return found
-    raise BadEventListError(
-        f"{file.path} is of telescope {telescope or 'unknown'!r}, instrument {instrument or 'unknown'!r},"
-        " whose conventions are not known.",
-        expected="EPIC of XMM-Newton, ACIS or HRC of Chandra, NuSTAR, PSPC or HRI of ROSAT, or eROSITA",
-        remedy="use the mission's own software for these data",
-        path=str(file.path),
-        telescope=telescope,
-        instrument=instrument,
-    )

@@ -10,8 +10,9 @@ import numpy as np
 from attrs import define
 
 from daxa.api import BadEventListError
-from daxa_native.conventions import Convention, convention_of
+from daxa_native.conventions import Convention
 from daxa_native.fitsfile import Column, FitsFile, Hdu, Table, damaged, number, read_fits, value
+from daxa_native.missions import convention_of
 
 TABLES: Final = ("EVENTS", "STDEVT")
 CHUNK_ROWS: Final = 1 << 17
