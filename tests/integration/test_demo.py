@@ -188,3 +188,31 @@ def test_the_output_root_can_come_from_the_environment(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["archive_path"] == f"{out}/archives/demo/"
+
+
+def test_an_output_root_that_cannot_be_written_is_told_in_one_line():
+    done = subprocess.run([*DAXA, "demo", "--out", "/proc/nowhere", "--json"], capture_output=True, text=True)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "/proc/nowhere" in done.stderr and "Remedy" in done.stderr
+
+
+def test_a_second_writer_is_refused_and_readers_are_not(tmp_path):
+    out = tmp_path / "two"
+    first = subprocess.Popen([*DAXA, "demo", "--out", str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    record = out / "archives/demo/.save_info/archive.sqlite"
+    while not record.exists() and first.poll() is None:
+        time.sleep(0.01)
+    refused = 0
+    while first.poll() is None and not refused:
+        second = subprocess.run([*DAXA, "demo", "--out", str(out)], capture_output=True, text=True)
+        refused += second.returncode == 1 and "is being written to by process" in second.stderr
+        read = subprocess.run(
+            [*DAXA, "status", "demo", "--json"],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "DAXA_OUTPUT": str(out)},
+        )
+        assert read.returncode in (0, 3), read.stderr
+    first.wait()
+    assert refused or first.returncode == 1  # whoever came first wrote, the other was told
+    assert run_demo(out)["failures"]

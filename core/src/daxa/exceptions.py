@@ -59,6 +59,12 @@ def _rebuild(
     return cls(message, expected=expected, remedy=remedy, **context)
 
 
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error of a group, so that callers of what works side by side need not know that it does."""
+    problem = group.exceptions[0]
+    return first_of(problem) if isinstance(problem, BaseExceptionGroup) else problem
+
+
 # --- configuration, plugins, environment ---------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ from daxa.exceptions import (
     InvalidParameterError,
     ParameterTypeError,
     UnknownNameError,
+    first_of,
 )
 from daxa.ids import DataId, TaskKey
 from daxa.outcome import FailureKind, State
@@ -242,9 +243,12 @@ async def _download_all(declaration: Declaration, missions: Mapping[str, Mission
             on_error="collect",
         )
 
-    async with anyio.create_task_group() as group:
-        for mission in missions.values():
-            group.start_soon(one, mission)
+    try:
+        async with anyio.create_task_group() as group:
+            for mission in missions.values():
+                group.start_soon(one, mission)
+    except BaseExceptionGroup as group_of_errors:
+        raise first_of(group_of_errors) from None
     return reports
 
 

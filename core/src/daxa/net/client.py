@@ -15,7 +15,14 @@ import anyio
 from attrs import field, frozen
 
 from daxa._installation import version
-from daxa.exceptions import AccessDeniedError, BadReplyError, NetworkError, NotAtArchiveError, OfflineError
+from daxa.exceptions import (
+    AccessDeniedError,
+    BadReplyError,
+    NetworkError,
+    NotAtArchiveError,
+    OfflineError,
+    first_of,
+)
 from daxa.net import names as _names
 from daxa.net import tap as _tap
 from daxa.net.listing import Entry, parse_listing
@@ -315,7 +322,7 @@ class Net:
         try:
             await enter("")
         except BaseExceptionGroup as group:
-            raise _first(group) from None
+            raise first_of(group) from None
         return sorted(found, key=lambda pair: pair[0])
 
     async def tap(self, service: str, adql: str, *, maxrec: int | None = None, columns: Sequence[str] = ()) -> Table:
@@ -333,11 +340,6 @@ class Net:
     async def fetch(self, remote: RemoteFile, directory: Path, *, mission: str = "") -> FetchResult:
         """Fetch a file, verify it, unpack it, and give it its name; see :mod:`daxa.net.transfer`."""
         return await Transfer(self, remote, directory, mission).run()
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    problem = group.exceptions[0]
-    return _first(problem) if isinstance(problem, BaseExceptionGroup) else problem
 
 
 @asynccontextmanager

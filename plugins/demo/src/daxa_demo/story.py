@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import anyio
 from attrs import define, field
 
 from daxa.archive import Archive
@@ -79,11 +79,12 @@ async def tell(out: Path, *, quiet: bool = False) -> Told:
 async def _tell(out: Path) -> Told:
     print("Selecting observations: Abell 907 with XMM-Newton, M82 with Chandra, NGC 1961 with ROSAT, a NuSTAR ObsID.")
     xm, ch, ro, nu = XMMPointed(), Chandra(), ROSATPointed(), NuSTARPointed()
-    async with anyio.create_task_group() as group:
-        group.start_soon(xm.filter_on_name, "Abell 907")
-        group.start_soon(ch.filter_on_name, "M82")
-        group.start_soon(ro.filter_on_name, "NGC 1961")
-        group.start_soon(nu.filter_on_obs_ids, "90410111001")
+    await asyncio.gather(
+        xm.filter_on_name("Abell 907"),
+        ch.filter_on_name("M82"),
+        ro.filter_on_name("NGC 1961"),
+        nu.filter_on_obs_ids("90410111001"),
+    )
 
     print("Fetching their event lists, and declaring an archive of them.")
     async with Archive(
