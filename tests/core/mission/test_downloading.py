@@ -258,7 +258,7 @@ async def test_a_full_disk_stops_the_download_with_its_reason(mission, monkeypat
 
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("daxa.net.transfer.write_block", full)
+    monkeypatch.setattr("daxa.net.parts.write_block", full)
     with pytest.raises(ex.DAXADownloadError, match="No space left") as caught:
         await mission.download()
     assert {one.code for one in caught.value.results} == {"storage"}
