@@ -213,7 +213,7 @@ def observations():
             "science_usable": [True, False],
             "start": pd.to_datetime(["2006-11-02T10:00:00.000003", None]),
             "duration": pd.to_timedelta(["18:55:38.000003", None]),
-            "target": ["Abell 907", None],
+            "target": ["Abell 907", np.nan],
             "number": [2**62 + 1, 3],
         }
     )
