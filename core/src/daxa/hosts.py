@@ -131,9 +131,13 @@ class HostLimits:
         self._wake(host)
 
     def _wake(self, host: _Host) -> None:
+        """Let as many go on as there is room for; a waiter whose loop is gone gives its turn to the next."""
         with self._lock:
             free = int(host.allowed) - host.busy
-            chosen = [host.waiting.popleft() for _ in range(min(max(free, 0), len(host.waiting)))]
-        for loop, future in chosen:
-            with contextlib.suppress(RuntimeError):  # that loop is closed; nobody waits there any more
-                loop.call_soon_threadsafe(_let_go, future)
+            while free > 0 and host.waiting:
+                loop, future = host.waiting.popleft()
+                try:
+                    loop.call_soon_threadsafe(_let_go, future)
+                except RuntimeError:
+                    continue
+                free -= 1

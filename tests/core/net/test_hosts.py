@@ -5,6 +5,7 @@ import threading
 import time
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from daxa.context import Context
@@ -84,6 +85,30 @@ async def test_who_gives_up_waiting_takes_nothing_away():
     with anyio.fail_after(1):
         async with hosts.slot(URL):
             pass
+
+
+@pytest.mark.anyio
+async def test_a_waiter_whose_loop_is_gone_gives_its_turn_to_the_next():
+    hosts = HostLimits()
+    hosts.set(URL, 1)
+    got = []
+
+    async def wait_here():
+        async with hosts.slot(URL):
+            got.append("here")
+
+    async with anyio.create_task_group() as group:
+        async with hosts.slot(URL):
+            gone = asyncio.new_event_loop()
+            waiting = gone.create_task(wait_here())
+            await anyio.to_thread.run_sync(gone.run_until_complete, gone.create_task(asyncio.sleep(0.05)))
+            group.start_soon(wait_here)
+            await anyio.sleep(0.05)
+            gone.close()
+        with anyio.fail_after(2):
+            while got != ["here"]:
+                await anyio.sleep(0.01)
+    waiting._log_destroy_pending = False
 
 
 def test_origins_hold_no_secrets_and_addresses_are_shown_without_them():

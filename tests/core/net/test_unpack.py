@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from daxa.exceptions import BadReplyError, InvalidNameError, UnsafeArchiveError
 from daxa.net import unpack
-from daxa.net.transfer import check_path
+from daxa.net.contents import check_path
 
 FITS = b"SIMPLE  =                    T".ljust(80) + b"BITPIX  =                    8".ljust(80) + b"NAXIS   =                    0".ljust(80) + b"END".ljust(80)  # fmt: skip
 FITS = FITS.ljust(2880)

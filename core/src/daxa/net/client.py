@@ -25,7 +25,10 @@ from daxa.exceptions import (
 )
 from daxa.net import names as _names
 from daxa.net import tap as _tap
+from daxa.net.addresses import shown
+from daxa.net.circuit import Circuit
 from daxa.net.listing import Entry, parse_listing
+from daxa.net.parts import Again, Pace
 from daxa.net.transfer import FetchResult, Transfer
 from daxa.specs import RemoteFile
 
@@ -38,12 +41,6 @@ if TYPE_CHECKING:
 USER_AGENT: Final = "DAXA/{version} (+https://pypi.org/project/daxa-core; IVOA-science)"
 AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 524})
 BUSY: Final = frozenset({429, 503})
-_SECRET: Final = re.compile(r"(?i)\b(AIOUSER|AIOPWD|password|token)=[^&\s]*")
-
-
-def shown(url: object) -> str:
-    """Write an address without its secrets."""
-    return _SECRET.sub(r"\1=***", str(url))
 
 
 @frozen
@@ -91,6 +88,8 @@ class Patience:
         How long a connection may take, and how long a server may be silent.
     slowest, window : float
         A transfer that brings fewer bytes a second, over a window of so many seconds, is broken off and gone on with.
+    failures, cooling : int, float
+        After so many requests in a row that were given up, a host is left alone for so many seconds.
     chance : random.Random
         For the randomness of waits.
     """
@@ -102,6 +101,8 @@ class Patience:
     read_seconds: float = 60.0
     slowest: float = 1000.0
     window: float = 60.0
+    failures: int = 8
+    cooling: float = 30.0
     chance: random.Random = field(factory=random.Random)
 
     def wait(self, attempt: int) -> float:
@@ -133,6 +134,7 @@ class Net:
         self.context = context
         self.session = session
         self.patience = patience
+        self.circuit = Circuit(patience.failures, patience.cooling)
 
     def url(self, service: str) -> str:
         """Address of a service, as configured."""
@@ -204,6 +206,7 @@ class Net:
         import aiohttp  # late: whoever only names Net in an annotation does not wait for it
 
         self.refuse_offline(url)
+        self.circuit.check(url)
         tries = attempts or self.patience.attempts
         cause = ""
         for attempt in range(1, tries + 1):
@@ -215,6 +218,8 @@ class Net:
                         method, url, params=params, data=data, headers=headers, max_redirects=10
                     ) as response,
                 ):
+                    if response.status not in AGAIN:
+                        self.circuit.answered(url)
                     if response.status in ok:
                         body = await self._body(response, limit)
                         self.context.hosts.report(url, throttled=False)
@@ -223,16 +228,19 @@ class Net:
                         raise self.refusal(response.status, str(response.url))
                     cause = f"status {response.status}"
                     wait = self.note_busy(url, response.status, response.headers.get("Retry-After"))
-            except aiohttp.TooManyRedirects as problem:
+            except aiohttp.TooManyRedirects:
                 raise BadReplyError(
                     f"{shown(url)} redirects in circles.", remedy="try again later", url=shown(url)
-                ) from problem
+                ) from None
+            except Again as problem:
+                cause = str(problem)
             except (aiohttp.ClientError, TimeoutError, OSError) as problem:
                 if isinstance(problem, NetworkError):
                     raise
                 cause = f"{type(problem).__name__}: {shown(problem)}" if str(problem) else type(problem).__name__
             if attempt < tries:
                 await anyio.sleep(self.patience.wait(attempt) if wait is None else wait)
+        self.circuit.failed(url)
         raise NetworkError(
             f"{shown(url)} could not be had after {tries} tries; the last ended with {cause}.",
             remedy="try again later; the service may be down",
@@ -252,10 +260,10 @@ class Net:
             return min(wait, 600.0)
         return None
 
-    @staticmethod
-    async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes:
-        blocks, size = [], 0
-        async for block in response.content.iter_chunked(1 << 20):
+    async def _body(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
+        blocks, size, pace = [], 0, Pace(self.patience.slowest, self.patience.window)
+        async for block in response.content.iter_any():
+            pace.note(len(block))
             size += len(block)
             if size > limit:
                 raise BadReplyError(
@@ -371,4 +379,4 @@ async def open_net(context: Context, *, patience: Patience | None = None) -> Asy
         yield Net(context, session, patience)
 
 
-__all__ = ["Net", "Patience", "Reply", "open_net"]
+__all__ = ["Net", "Patience", "Reply", "open_net", "shown"]

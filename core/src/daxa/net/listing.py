@@ -10,7 +10,7 @@ from attrs import frozen
 
 from daxa.exceptions import BadReplyError
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)\Z")
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d+)?)\s*([KMGT]?)\Z")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?")
 _SCALE = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 
@@ -82,7 +82,10 @@ def _child(href: str, base: str) -> tuple[str, bool] | None:
     """Name of a child of the page's directory; None for everything else a page may link to."""
     if href.startswith(("?", "#")) or "?" in href:
         return None
-    target, here = urlsplit(urljoin(base, href)), urlsplit(base)
+    try:
+        target, here = urlsplit(urljoin(base, href)), urlsplit(base)
+    except ValueError:  # it only looks like an address
+        return None
     if (target.scheme, target.netloc) != (here.scheme, here.netloc):
         return None
     prefix = here.path if here.path.endswith("/") else here.path.rpartition("/")[0] + "/"

@@ -11,7 +11,7 @@ from daxa.exceptions import InvalidParameterError, NameNotResolvedError
 if TYPE_CHECKING:
     from daxa.net.client import Net
 
-_POSITION = re.compile(r"^%J\s*([0-9.]+)\s*([+\-.0-9]+)", re.MULTILINE)
+_POSITION = re.compile(r"^%J\s*(\d+(?:\.\d*)?)\s*([+-]?\d+(?:\.\d*)?)(?=\s|$)", re.MULTILINE)
 
 
 async def resolve(net: Net, name: Any) -> tuple[float, float]:
@@ -39,7 +39,7 @@ async def resolve(net: Net, name: Any) -> tuple[float, float]:
     url = f"{net.url('SESAME').rstrip('/')}/SNV?{quote(name.strip())}"
     reply = await net.get(url)
     found = _POSITION.search(reply.text)
-    if found is None:
+    if found is None or float(found[1]) > 360 or abs(float(found[2])) > 90:
         raise NameNotResolvedError(
             f"No name service knows {name!r}.",
             expected="a name that SIMBAD, NED or VizieR know",

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Final
 from attrs import define, field
 
 from daxa.exceptions import BadReplyError
+from daxa.net.addresses import shown
 
 BLOCK: Final = 1024 * 1024
 
@@ -40,11 +41,14 @@ class Part:
     def size(self, url: str) -> int:
         """Bytes that are there of a file at an address, if they can be gone on from."""
         try:
-            self.validator = json.loads(self.sidecar.read_text())
+            noted = json.loads(self.sidecar.read_text())
             size = self.path.stat().st_size
         except (OSError, ValueError):
             return 0
-        if self.validator.get("url") != url or not (self.validator.get("etag") or self.validator.get("modified")):
+        self.validator = noted if isinstance(noted, dict) else {}
+        if self.validator.get("url") != shown(url) or not (
+            self.validator.get("etag") or self.validator.get("modified")
+        ):
             return 0
         return size
 
@@ -52,10 +56,11 @@ class Part:
         """Note what the bytes to come are bytes of."""
         etag = headers.get("ETag")
         self.validator = {
-            "url": url,
+            "url": shown(url),
             "etag": etag if etag and not etag.startswith("W/") else None,
             "modified": headers.get("Last-Modified"),
             "total": total,
+            "disposition": headers.get("Content-Disposition", ""),
         }
         temporary = self.sidecar.with_name(self.sidecar.name + ".new")
         temporary.write_text(json.dumps(self.validator))
@@ -112,6 +117,7 @@ class Writer:
                         self._digest.update(block)
                 self._stream = path.open("ab")
             else:
+                path.unlink(missing_ok=True)  # it may be a link to a mounted copy
                 self._stream = path.open("wb")
                 self._part.begin(self._url, self._headers, self._total)
         return self._stream
@@ -123,11 +129,12 @@ class Writer:
         self._digest.update(block)
         self._size += len(block)
         if self._total is not None and self._size > self._total:
+            where = shown(self._url)
             raise BadReplyError(
-                f"{self._url} sends more than it announced.",
+                f"{where} sends more than it announced.",
                 expected=f"{self._total} bytes",
                 remedy="try again",
-                url=self._url,
+                url=where,
             )
 
     def end(self, rest: bytes) -> tuple[str, int]:

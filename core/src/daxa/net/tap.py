@@ -6,8 +6,11 @@ import io
 import re
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
+
+import anyio.to_thread
 
 from daxa.exceptions import BadReplyError, ServiceError
 
@@ -72,7 +75,11 @@ def query_status(body: bytes) -> tuple[str | None, str]:
             rank, status, value, message = open_info.pop()
             found.append((rank, status, message.strip() or value))
 
+    def entity(*_declared: object) -> None:
+        raise expat.ExpatError("it declares entities")
+
     parser = expat.ParserCreate()
+    parser.EntityDeclHandler = entity
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
     parser.Parse(body, True)
     for rank in (0, 1, 2):
@@ -114,7 +121,7 @@ def read_votable(body: bytes, url: str, *, columns: Sequence[str] = (), overflow
     _refuse_spoilt_streams(body, url)
     try:
         status, message = query_status(body)
-    except expat.ExpatError as problem:
+    except (expat.ExpatError, LookupError, ValueError) as problem:  # the latter two for encodings nobody knows
         raise BadReplyError(
             f"The VOTable of {url} is damaged: {problem}.", expected="well-formed XML", remedy="try again", url=url
         ) from problem
@@ -191,11 +198,17 @@ async def tap(net: Net, service: str, adql: str, *, maxrec: int | None = None, c
     url = f"{service.rstrip('/')}/sync"
     # Services send errors with any status: the document says more than the number.
     reply = await net.get(url, method="POST", data=form, limit=_LIMIT, ok=(200, 400, 500))
-    return read_votable(reply.body, url, columns=columns, overflow=maxrec is not None)
+    read = partial(read_votable, reply.body, url, columns=columns, overflow=maxrec is not None)
+    return await anyio.to_thread.run_sync(read)  # a whole catalogue takes a while to read
 
 
 async def count(net: Net, service: str, table: str, where: str = "") -> int:
     """Rows of a table."""
     query = f"SELECT COUNT(*) FROM {table}" + (f" WHERE {where}" if where else "")  # noqa: S608 - a plugin's own words
     found = await tap(net, service, query)
-    return int(found[found.colnames[0]][0])
+    try:
+        return int(found[found.colnames[0]][0])
+    except (IndexError, TypeError, ValueError) as problem:
+        raise BadReplyError(
+            f"{service} sent no number of rows of {table}.", expected="one number", remedy="try again", url=service
+        ) from problem

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
 import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
@@ -16,9 +14,17 @@ import anyio
 import anyio.to_thread
 from attrs import frozen
 
-from daxa.exceptions import BadReplyError, InvalidNameError, NetworkError, NotAtArchiveError, StorageError
+from daxa.exceptions import (
+    BadReplyError,
+    InvalidNameError,
+    NetworkError,
+    NotAtArchiveError,
+    StorageError,
+    UnsafeArchiveError,
+)
+from daxa.net.addresses import shown
+from daxa.net.contents import check_path, contents
 from daxa.net.parts import BLOCK, Again, Pace, Part, Writer
-from daxa.net.unpack import COMPRESS, GZIP, check_fits, gunzip, is_tar, plain_name, uncompress, unpack_tar
 from daxa.specs import Location, RemoteFile
 
 if TYPE_CHECKING:
@@ -26,7 +32,6 @@ if TYPE_CHECKING:
 
     from daxa.net.client import Net
 
-_DISK: Final = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _PAGES: Final = (".html", ".htm", ".xml", ".txt", ".log")
 
 
@@ -68,24 +73,6 @@ class FetchResult:
     attempts: int
     seconds: float
     resumed: int = 0
-
-
-def check_path(path: str) -> str:
-    """Refuse a relative path that would leave its directory."""
-    parts = path.split("/")
-    if (
-        path.startswith("/")
-        or any(part in ("", ".", "..") or part.startswith(".") for part in parts if path)
-        or not path.isprintable()
-        or "\\" in path
-    ):
-        raise InvalidNameError(
-            f"{path!r} is not a path below a directory.",
-            expected="plain names",
-            remedy="correct the plugin",
-            value=path,
-        )
-    return path
 
 
 class Transfer:
@@ -130,17 +117,16 @@ class Transfer:
             If the disk refuses.
         """
         began = time.monotonic()
-        problem: NetworkError | None = None
+        problem: NetworkError | UnsafeArchiveError | None = None
         for location in self.remote.locations:
             try:
                 files, size = await self._from(location)
-            except NetworkError as failure:
-                problem = failure
+            except (NetworkError, UnsafeArchiveError) as failure:
+                if problem is None or isinstance(problem, NotAtArchiveError):  # a mirror without it explains nothing
+                    problem = failure
                 continue
             except OSError as failure:
-                if failure.errno in _DISK:
-                    raise self._storage(failure) from failure
-                raise
+                raise self._storage(failure) from failure
             etag = self.part.validator.get("etag")
             return FetchResult(files, location.url, size, etag, self.attempts, time.monotonic() - began, self.resumed)
         assert problem is not None
@@ -160,6 +146,7 @@ class Transfer:
         import aiohttp
 
         self.net.refuse_offline(location.url)
+        self.net.circuit.check(location.url)
         patience = self.net.patience
         missing = 0
         cause = ""
@@ -168,13 +155,13 @@ class Transfer:
             wait: float | None = None
             try:
                 digest, size = await self._receive(location)
-                files = await anyio.to_thread.run_sync(partial(self._finish, digest))
+                files = await anyio.to_thread.run_sync(self._finish, location.url, digest)
                 return files, size
-            except NotAtArchiveError:
+            except NotAtArchiveError as problem:
                 missing += 1
                 if not self.remote.listed or missing > 2:
                     raise
-                cause = "status 404"
+                cause = str(problem)
             except BadReplyError as problem:
                 await anyio.to_thread.run_sync(self.part.drop)
                 cause = str(problem)
@@ -188,8 +175,7 @@ class Transfer:
                 cause = f"{type(problem).__name__}: {problem}"
             if attempt < patience.attempts:
                 await anyio.sleep(patience.wait(attempt) if wait is None else wait)
-        from daxa.net.client import shown
-
+        self.net.circuit.failed(location.url)
         raise NetworkError(
             f"{shown(location.url)} could not be fetched in {self.attempts} tries; the last ended with {shown(cause)}.",
             remedy="download again later: it goes on where it stopped",
@@ -206,6 +192,9 @@ class Transfer:
         url = location.url
         have = await anyio.to_thread.run_sync(self.part.size, url)
         headers = {}
+        if have and have == self.part.validator.get("total"):  # it was whole, and its end was not lived to see
+            self.resumed, self.disposition = have, self.part.validator.get("disposition", "")
+            return await anyio.to_thread.run_sync(_sha256, self.part.path), have
         if have:
             headers = {
                 "Range": f"bytes={have}-",
@@ -216,12 +205,16 @@ class Transfer:
                 request = self.net.session.get(url, headers=headers, max_redirects=10)
                 async with request as response:
                     return await self._take(location, response, have)
-            except aiohttp.TooManyRedirects as problem:
-                raise BadReplyError(f"{url} redirects in circles.", remedy="try again later", url=url) from problem
+            except aiohttp.TooManyRedirects:
+                where = shown(url)
+                raise BadReplyError(f"{where} redirects in circles.", remedy="try again later", url=where) from None
 
     async def _take(self, location: Location, response: aiohttp.ClientResponse, have: int) -> tuple[str, int]:
         from daxa.net.client import AGAIN
 
+        where = shown(location.url)
+        if response.status not in AGAIN:
+            self.net.circuit.answered(location.url)
         if response.status == 416 and have:
             await anyio.to_thread.run_sync(self.part.drop)
             raise Again("the server has no such range", 0.0)
@@ -240,14 +233,14 @@ class Transfer:
             total = (
                 int(response.headers["Content-Length"])
                 if response.headers.get("Content-Length", "").isdigit()
-                else None
+                else location.size
             )
             if location.size is not None and total is not None and total != location.size:
                 raise BadReplyError(
-                    f"{location.url} announces {total} bytes, its listing {location.size}.",
+                    f"{where} announces {total} bytes, its listing {location.size}.",
                     expected="one size",
                     remedy="try again",
-                    url=location.url,
+                    url=where,
                 )
         self.resumed = have
         digest, size = await self._write(response, location.url, have, total)
@@ -255,10 +248,10 @@ class Transfer:
             raise Again(f"{size} of {total} bytes came")
         if size == 0:
             raise BadReplyError(
-                f"{location.url} sent nothing.",
+                f"{where} sent nothing.",
                 expected="a file",
                 remedy="the archive may not have it",
-                url=location.url,
+                url=where,
             )
         self.net.context.hosts.report(location.url, throttled=False)
         return digest, size
@@ -267,22 +260,24 @@ class Transfer:
         kind = response.headers.get("Content-Type", "").lower()
         encoding = response.headers.get("Content-Encoding", "identity").lower()
         name = urlsplit(str(response.url)).path.lower()
+        where = shown(response.url)
         if kind.startswith("text/html") and not name.endswith(_PAGES):
             raise BadReplyError(
-                f"{response.url} sent a page instead of the file.",
+                f"{where} sent a page instead of the file.",
                 expected="the file",
                 remedy="try again later",
-                url=str(response.url),
+                url=where,
             )
         if encoding not in ("identity", "") and not (encoding == "gzip" and name.endswith((".gz", ".ftz"))):
             raise BadReplyError(
-                f"{response.url} was sent encoded as {encoding}.",
+                f"{where} was sent encoded as {encoding}.",
                 expected="the file as it is",
                 remedy="try again later",
-                url=str(response.url),
+                url=where,
             )
 
     def _check_range(self, response: aiohttp.ClientResponse, have: int) -> int | None:
+        where = shown(response.url)
         given = response.headers.get("Content-Range", "")
         unit, _, rest = given.partition(" ")
         span, _, total = rest.partition("/")
@@ -294,10 +289,12 @@ class Transfer:
             or (total.isdigit() and expected is not None and int(total) != expected)
         ):
             raise BadReplyError(
-                f"{response.url} sent the range {given!r}.",
-                expected=f"bytes {have}-",
-                remedy="try again",
-                url=str(response.url),
+                f"{where} sent the range {given!r}.", expected=f"bytes {have}-", remedy="try again", url=where
+            )
+        key, header = ("etag", "ETag") if self.part.validator.get("etag") else ("modified", "Last-Modified")
+        if have and response.headers.get(header) not in (None, self.part.validator.get(key)):
+            raise BadReplyError(
+                f"{where} goes on with another file.", expected="the one that was begun", remedy="try again", url=where
             )
         return int(total) if total.isdigit() else expected
 
@@ -339,109 +336,34 @@ class Transfer:
         except OSError:
             shutil.copyfile(source, self.part.path)
         self.disposition = f'filename="{source.name}"'
-        return self._finish(""), source.stat().st_size
+        return self._finish(location.url, ""), source.stat().st_size
 
-    def _finish(self, digest: str) -> tuple[FetchedFile, ...]:
+    def _finish(self, url: str, digest: str) -> tuple[FetchedFile, ...]:
         """Verify what came, unpack it in scratch, and give it its name."""
         part = self.part.path
-        remote = self.remote
         scratch = part.with_name(f".{part.name}.unpacking")
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         try:
-            placed = self._unpacked(part, scratch, digest)
+            placed = contents(part, scratch, self.remote, self.disposition)
             files = []
-            for source, relative, known in placed:
-                check_fits(source, relative)
-                target = self.directory / relative
-                target.parent.mkdir(parents=True, exist_ok=True)
+            for source, relative in placed:
+                (self.directory / relative).parent.mkdir(parents=True, exist_ok=True)
+                known = digest if source == part else ""
                 files.append(FetchedFile(relative, source.stat().st_size, known or _sha256(source)))
-            for source, relative, _known in placed:
+            for source, relative in placed:
                 source.replace(self.directory / relative)
+        except (BadReplyError, InvalidNameError, NotAtArchiveError, UnsafeArchiveError) as problem:
+            self.part.drop()
+            raise type(problem)(
+                f"{shown(url)}: {problem.message}", expected=problem.expected, remedy=problem.remedy, url=shown(url)
+            ) from problem
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         self.part.drop()
-        if not files:
-            raise NotAtArchiveError(
-                f"{remote.url} holds no {' or '.join(remote.members)}.",
-                remedy="the archive does not have it",
-                url=remote.url,
-            )
         return tuple(files)
-
-    def _unpacked(self, part: Path, scratch: Path, digest: str) -> list[tuple[Path, str, str]]:
-        remote, name = self.remote, self.remote.path.rpartition("/")[2]
-        with part.open("rb") as stream:
-            magic = stream.read(64)
-        if remote.unpack == "none":
-            self._check_magic(magic, name)
-            if magic[:2] == GZIP:
-                gunzip(part, scratch / "proof", name)
-                check_fits(scratch / "proof", name)
-            return [(part, remote.path, digest)]
-        if remote.unpack in ("gzip", "compress"):
-            self._check_magic(magic, name + (".gz" if remote.unpack == "gzip" else ".Z"))
-            target = scratch / name
-            (gunzip if remote.unpack == "gzip" else uncompress)(part, target, name)
-            return [(target, remote.path, "")]
-        return self._members(part, scratch, magic)
-
-    def _members(self, part: Path, scratch: Path, magic: bytes) -> list[tuple[Path, str, str]]:
-        """Tar, compressed tar, or one bare file."""
-        remote = self.remote
-        source = part
-        inside = scratch / "members"
-        inside.mkdir()
-        if magic[:2] == GZIP:
-            source = scratch / "reply"
-            gunzip(part, source, remote.url)
-        if is_tar(source):
-            paths = unpack_tar(source, inside, remote.members, decompress=remote.decompress_members)
-        else:
-            with source.open("rb") as stream:
-                if stream.read(9) != b"SIMPLE  =":
-                    raise NotAtArchiveError(
-                        f"The archive sent neither a tar nor a FITS file: {magic[:40]!r}.",
-                        remedy="the archive does not have it",
-                        url=remote.url,
-                    )
-            name = plain_name(_disposition_name(self.disposition) or "product.FIT")
-            bare = inside / name
-            shutil.copyfile(source, bare)
-            paths = [bare]
-        prefix = f"{remote.path}/" if remote.path else ""
-        return [(path, check_path(prefix + path.name), "") for path in sorted(paths)]
-
-    def _check_magic(self, magic: bytes, name: str) -> None:
-        lower = name.lower()
-        wanted: dict[str, bytes] = {
-            ".gz": GZIP,
-            ".ftz": GZIP,
-            ".z": COMPRESS,
-            ".fits": b"SIMPLE  =",
-            ".evt": b"SIMPLE  =",
-            ".img": b"SIMPLE  =",
-        }
-        for ending, start in wanted.items():
-            if lower.endswith(ending) and not magic.startswith(start):
-                raise BadReplyError(
-                    f"{self.remote.url} begins with {magic[:12]!r}.",
-                    expected=f"{start!r}",
-                    remedy="try again later",
-                    url=self.remote.url,
-                )
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _disposition_name(header: str) -> str | None:
-    """File name of a Content-Disposition header, if it is a plain one."""
-    for part in header.split(";"):
-        key, _, value = part.strip().partition("=")
-        if key.lower() == "filename":
-            name = value.strip().strip('"')
-            return name if name and not set(name) & {"/", "\\", "\x00"} and not name.startswith(".") else None
-    return None

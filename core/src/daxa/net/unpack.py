@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import math
+import os
 import shutil
 import tarfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import BinaryIO, Final
 
 from daxa.exceptions import BadReplyError, UnsafeArchiveError
 
@@ -17,6 +19,8 @@ BLOCK: Final = 1024 * 1024
 RATIO: Final = 2000  # no X-ray file shrinks that much; zlib's own limit is about 1030
 MOST: Final = 1024**4
 FREE: Final = 64 * BLOCK  # below this, a ratio says nothing
+DEEPEST: Final = 4  # tars within tars; ESA's have one
+LONGEST: Final = 240  # bytes of a name, with room for an ending
 
 GZIP: Final = b"\x1f\x8b"
 COMPRESS: Final = b"\x1f\x9d"
@@ -89,10 +93,17 @@ def _old_tar(head: bytes) -> bool:
     return checksum == sum(head[:148]) + 8 * 32 + sum(head[156:]) and head[0] != 0
 
 
+def _twice(name: str) -> UnsafeArchiveError:
+    return UnsafeArchiveError(
+        f"A tar names {name!r} twice.", expected="every file once", remedy="tell the archive's operators"
+    )
+
+
 def _member_name(member: tarfile.TarInfo) -> str:
     """Name of a member without directories, refused if the member is not a plain file of a safe name."""
     path = PurePosixPath(member.name)
-    if path.is_absolute() or ".." in path.parts or "\\" in member.name or not member.name.isprintable():
+    odd = "\\" in member.name or not member.name.isprintable() or len(os.fsencode(path.name)) > LONGEST
+    if path.is_absolute() or ".." in path.parts or odd:
         raise UnsafeArchiveError(
             f"A tar names the member {member.name!r}.",
             expected="a path below its directory",
@@ -116,7 +127,9 @@ def _to_the_end(path: Path) -> None:
             raise BadReplyError("A tar is cut short.", expected="its end mark", remedy="try again")
 
 
-def unpack_tar(source: Path, directory: Path, members: Sequence[str] = (), *, decompress: bool = True) -> list[Path]:
+def unpack_tar(
+    source: Path, directory: Path, members: Sequence[str] = (), *, decompress: bool = True, depth: int = 0
+) -> list[Path]:
     """Unpack a tar, and the tars within it, without their directories.
 
     Parameters
@@ -129,12 +142,27 @@ def unpack_tar(source: Path, directory: Path, members: Sequence[str] = (), *, de
         Shell patterns of the names wanted; empty for all.
     decompress : bool
         Whether gzip members are unpacked too.
+    depth : int
+        Number of tars it is within.
 
     Returns
     -------
     list of Path
         The files.
+
+    Raises
+    ------
+    BadReplyError
+        If it is damaged or cut short.
+    UnsafeArchiveError
+        If it was made to do harm.
     """
+    if depth > DEEPEST:
+        raise UnsafeArchiveError(
+            "Tars are nested without end.",
+            expected=f"at most {DEEPEST} within each other",
+            remedy="tell the archive's operators",
+        )
     packed, unpacked = source.stat().st_size, 0
     found: list[Path] = []
     try:
@@ -150,11 +178,7 @@ def unpack_tar(source: Path, directory: Path, members: Sequence[str] = (), *, de
                     continue
                 target = directory / name
                 if target.exists():
-                    raise UnsafeArchiveError(
-                        f"A tar names {name!r} twice.",
-                        expected="every file once",
-                        remedy="tell the archive's operators",
-                    )
+                    raise _twice(name)
                 reader = archive.extractfile(member)
                 assert reader is not None
                 with reader, target.open("wb") as writer:
@@ -165,26 +189,28 @@ def unpack_tar(source: Path, directory: Path, members: Sequence[str] = (), *, de
     _to_the_end(source)
     kept: list[Path] = []
     for path in found:
-        kept += _opened(path, directory, members, decompress=decompress)
+        kept += _opened(path, directory, members, decompress=decompress, depth=depth)
     return kept
 
 
-def _opened(path: Path, directory: Path, members: Sequence[str], *, decompress: bool) -> list[Path]:
+def _opened(path: Path, directory: Path, members: Sequence[str], *, decompress: bool, depth: int) -> list[Path]:
     """Open a member further where it is a tar or gzip itself."""
     with path.open("rb") as stream:
         magic = stream.read(2)
     if magic == GZIP and (decompress or path.name.lower().endswith(".tar.gz")):
         target = directory / plain_name(path.name)
-        part = directory / f".{path.name}.unpacking"
+        part = directory / f".unpacking{depth}"
         gunzip(path, part, path.name)
         path.unlink()
+        if target.exists():
+            raise _twice(target.name)
         part.rename(target)
         path = target
     if is_tar(path):
-        part = directory / f".{path.name}.tar"
+        part = directory / f".nested{depth}"
         path.rename(part)
         try:
-            return unpack_tar(part, directory, members, decompress=decompress)
+            return unpack_tar(part, directory, members, decompress=decompress, depth=depth + 1)
         finally:
             part.unlink()
     return [path]
@@ -226,7 +252,7 @@ def check_fits(path: Path, name: str) -> None:
             )
 
 
-def _hdu_length(stream, offset: int, size: int, name: str) -> int:  # type: ignore[no-untyped-def]
+def _hdu_length(stream: BinaryIO, offset: int, size: int, name: str) -> int:
     """Bytes of header and data of the HDU at an offset; what follows the last HDU (zeros) belongs to it."""
     stream.seek(offset)
     cards: dict[str, str] = {}
@@ -250,16 +276,24 @@ def _hdu_length(stream, offset: int, size: int, name: str) -> int:  # type: igno
                 return size - offset
             continue
         break
-    axes = [int(cards.get(f"NAXIS{number}", "0")) for number in range(1, int(cards.get("NAXIS", "0")) + 1)]
-    data = 0
-    if axes:
-        product = 1
-        for axis in axes if axes[0] or len(axes) == 1 else axes[1:]:
-            product *= axis
-        data = (
-            abs(int(cards.get("BITPIX", "8")))
-            // 8
-            * int(cards.get("GCOUNT", "1"))
-            * (int(cards.get("PCOUNT", "0")) + product)
+    return read + _data_length(cards, name)
+
+
+def _data_length(cards: Mapping[str, str], name: str) -> int:
+    """Bytes of data, in whole blocks, that a header announces."""
+    try:
+        number, bits = int(cards.get("NAXIS", "0")), abs(int(cards.get("BITPIX", "8")))
+        groups, extra = int(cards.get("GCOUNT", "1")), int(cards.get("PCOUNT", "0"))
+        if not 0 <= number <= 999:
+            raise ValueError(number)
+        axes = [int(cards.get(f"NAXIS{axis}", "0")) for axis in range(1, number + 1)]
+    except ValueError:
+        axes, bits, groups, extra = [-1], 8, 1, 0
+    if min([groups, extra, *axes]) < 0:
+        raise BadReplyError(
+            f"{name} has a header that makes no sense.", expected="a sound FITS file", remedy="try again"
         )
-    return read + -(-data // 2880) * 2880
+    if not axes:
+        return 0
+    data = bits // 8 * groups * (extra + math.prod(axes if axes[0] or len(axes) == 1 else axes[1:]))
+    return -(-data // 2880) * 2880

@@ -194,6 +194,30 @@ async def another_file(answer: Answer) -> None:
         await answer.honest()
 
 
+def careless(old: bytes) -> Fault:
+    """Break off with an old file, then go on with the new one at the place asked for, once, whatever If-Range says."""
+
+    async def fault(answer: Answer) -> None:
+        match = _RANGE.match(answer.asked.headers.get("range", ""))
+        if answer.asked.before == 0:
+            await answer.head(200, ETag='"old"', Content_Length=str(len(old)))
+            await answer.body(old[: len(old) // 2])
+        elif answer.asked.before == 1 and match is not None:
+            rest, size = answer.content[int(match[1]) :], len(answer.content)
+            span = f"bytes {match[1]}-{size - 1}/{size}"
+            await answer.head(206, ETag=answer.etag, Content_Length=str(len(rest)), Content_Range=span)
+            await answer.body(rest)
+        else:
+            await answer.honest()
+
+    return fault
+
+
+def named(name: str) -> Fault:
+    """Serve the file under a name of its own, as a servlet does."""
+    return lying(Content_Disposition=f'attachment; filename="{name}"')
+
+
 async def encoded(answer: Answer) -> None:
     """Say that a compressed file is a plain one, compressed for the way."""
     await lying(Content_Encoding="gzip")(answer)
@@ -367,9 +391,19 @@ class FaultyServer:
                 ready.set()
                 await done.wait()
 
-        thread = threading.Thread(target=lambda: asyncio.run(body()), name="daxa-faults", daemon=True)
+        def run() -> None:
+            try:
+                asyncio.run(body())
+            except BaseException as problem:  # noqa: BLE001 - handed to the waiting thread
+                state["problem"] = problem
+            finally:
+                ready.set()
+
+        thread = threading.Thread(target=run, name="daxa-faults", daemon=True)
         thread.start()
         ready.wait()
+        if "problem" in state:
+            raise state["problem"]
         try:
             yield self
         finally:
