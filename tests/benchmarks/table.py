@@ -27,6 +27,44 @@ class Row:
     ok: bool
 
 
+def side_by_side(
+    calls: Sequence[Callable[[], object]], runs: int = 5, *, warm: int = 1, before: Callable[[], object] | None = None
+) -> list[list[float]]:
+    """Time some calls in turn.
+
+    Parameters
+    ----------
+    calls : sequence of callable
+        What to time.
+    runs : int
+        How often.
+    warm : int
+        Rounds before those that do not count.
+    before : callable, optional
+        Called before each of them, and not timed.
+
+    Returns
+    -------
+    list of list of float
+        For each call its seconds, round by round.
+    """
+    times: list[list[float]] = [[] for _ in calls]
+    for run in range(warm + runs):
+        for call, kept in zip(calls, times, strict=True):
+            if before is not None:
+                before()
+            began = time.perf_counter()
+            call()
+            if run >= warm:
+                kept.append(time.perf_counter() - began)
+    return times
+
+
+def ratio_of(first: Sequence[float], second: Sequence[float]) -> float:
+    """Median of the ratios of pairs measured in turn."""
+    return statistics.median(one / other for one, other in zip(first, second, strict=True))
+
+
 def in_turn(work: Callable[[], object], reference: Callable[[], object], runs: int = 5) -> tuple[float, float, float]:
     """Time two calls in turn, after one of each that does not count.
 
@@ -35,29 +73,17 @@ def in_turn(work: Callable[[], object], reference: Callable[[], object], runs: i
     (float, float, float)
         Median of the work, of the reference, and of the ratios of the pairs.
     """
-    times: list[tuple[float, float]] = []
-    for run in range(runs + 1):
-        pair = []
-        for call in (work, reference):
-            began = time.perf_counter()
-            call()
-            pair.append(time.perf_counter() - began)
-        if run:
-            times.append((pair[0], pair[1]))
-    return (
-        statistics.median(first for first, _ in times),
-        statistics.median(second for _, second in times),
-        statistics.median(first / second for first, second in times),
-    )
+    first, second = side_by_side((work, reference), runs)
+    return statistics.median(first), statistics.median(second), ratio_of(first, second)
 
 
 def show(rows: Sequence[Row]) -> str:
     """Write the table."""
-    lines = [f"{'id':<6} {'work':<52} {'figure':>12} {'reference':>12} {'ratio':>8}  {'target':<26} ok"]
+    lines = [f"{'id':<6} {'work':<64} {'figure':>14} {'reference':>14} {'ratio':>8}  {'target':<30} ok"]
     for row in rows:
         lines.append(
-            f"{row.id:<6} {row.work:<52} {row.figure:>9.3f} {row.unit:<2} {row.reference:>9.3f} {row.unit:<2}"
-            f" {row.ratio:>8.2f}  {row.target:<26} {'yes' if row.ok else 'NO'}"
+            f"{row.id:<6} {row.work:<64} {row.figure:>9.3f} {row.unit:<4} {row.reference:>9.3f} {row.unit:<4}"
+            f" {row.ratio:>8.2f}  {row.target:<30} {'yes' if row.ok else 'NO'}"
         )
     return "\n".join(lines)
 

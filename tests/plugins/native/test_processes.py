@@ -82,6 +82,24 @@ def test_variants_that_are_none():
         variant_band("soft")
 
 
+def test_curves_and_flares_run_as_processes(real, tmp_path):
+    events, clean, curve, quiet = real("rosat.evt"), tmp_path / "c.fits", tmp_path / "l.fits", tmp_path / "g.fits"
+    (variant,) = processes.light_curve.variants_of(DataId("rosat_pointed", "RP800282N00", "PSPCB"), {})
+    steps = (
+        (processes.clean_events, {"flares": True}, job(processes.clean_events, {"events": events}, {"events": clean})),
+        (processes.light_curve, {}, job(processes.light_curve, {"events": clean}, {"lightcurve": curve}, variant)),
+        (processes.flare_gti, {"sigma": 4.0}, job(processes.flare_gti, {"events": events}, {"gti": quiet})),
+    )
+    for process, parameters, step in steps:
+        call = process.command(step, {**process.parameters, **parameters})
+        assert json.loads(json.dumps(dict(call.arguments))) == call.arguments
+        assert load_target(call.target)(**call.arguments).stat().st_size > 2880
+    assert processes.clean_events.parameters["flares"] is False
+    assert {key: one.kind for key, one in processes.light_curve.produces.items()} == {"lightcurve": "lightcurve"}
+    assert {key: one.kind for key, one in processes.flare_gti.produces.items()} == {"gti": "gti"}
+    assert processes.flare_gti.needs[0].process == "preprocessed_events"
+
+
 @pytest.mark.parametrize("smooth", [None, 0, 3.0])
 def test_pictures_of_every_mission(real, nustar, erosita, tmp_path, smooth):
     from matplotlib.image import imread

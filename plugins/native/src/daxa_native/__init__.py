@@ -1,8 +1,8 @@
 """Mission-agnostic reduction of X-ray event lists in pure Python.
 
-Three plain functions, each of which reads a FITS file, writes one file, and returns its path: `clean_events`, `image`
-and `quicklook`. The same functions are the bodies of the processes of those names. Nothing heavy is imported before one
-of them is used.
+Five plain functions, each of which reads a FITS file, writes one file, and returns its path: `clean_events`,
+`flare_gti`, `image`, `light_curve` and `quicklook`. The same functions are the bodies of the processes of those names.
+Nothing heavy is imported before one of them is used.
 """
 
 from __future__ import annotations
@@ -11,12 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from daxa_native.cleaning import clean_events
+    from daxa_native.clipping import NoCountsError
+    from daxa_native.flares import flare_gti
     from daxa_native.imaging import image
+    from daxa_native.lightcurve import light_curve
     from daxa_native.picture import quicklook
 
 _LATE = {
+    "NoCountsError": "daxa_native.clipping",
     "clean_events": "daxa_native.cleaning",
+    "flare_gti": "daxa_native.flares",
     "image": "daxa_native.imaging",
+    "light_curve": "daxa_native.lightcurve",
     "quicklook": "daxa_native.picture",
 }
 
@@ -34,4 +40,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_LATE})
 
 
-__all__ = ["clean_events", "image", "quicklook"]
+__all__ = ["NoCountsError", "clean_events", "flare_gti", "image", "light_curve", "quicklook"]

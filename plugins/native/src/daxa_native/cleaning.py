@@ -15,6 +15,7 @@ from daxa_native.bands import read_band
 from daxa_native.events import EventList, open_events
 from daxa_native.exposure import compare_header, find_exposure, shrunk
 from daxa_native.fitsfile import Hdu, number
+from daxa_native.flares import look
 from daxa_native.goodtime import read_given, read_good_times, table_named
 from daxa_native.product import (
     Fingerprint,
@@ -37,6 +38,11 @@ from daxa_native.writing import Unit, publish, write_units
 
 _STALE: Final = re.compile(r"TDM(IN|AX)\d+\Z|CAVEAT\d+\Z|EXPOSUR[0-9E]\Z|ONTIME\d*\Z|LIVE?TI(ME|M\d|M?E\d)?\d*\Z")
 
+ASSUMED: Final = (
+    "good-time-assumed",
+    "The list has no good times: all time from TSTART to TSTOP counts as good but for what is cut here.",
+)
+
 
 def clean_events(
     events_path: str | Path,
@@ -45,6 +51,7 @@ def clean_events(
     filter: str | None = "standard",
     gti: Any = None,
     band: Any = None,
+    flares: bool = False,
 ) -> Path:
     """Keep the events that the standard filter accepts, in good times.
 
@@ -61,6 +68,9 @@ def clean_events(
         are intersected with the good times of each detector unit.
     band : Quantity or pair of float, optional
         Energy band, both limits included; plain numbers are keV. By default all energies.
+    flares : bool
+        Whether flares of the background are cut as well, as :func:`daxa_native.flare_gti` finds them by default. For
+        another cut give that function's file as `gti`.
 
     Returns
     -------
@@ -78,6 +88,8 @@ def clean_events(
         If the band is swapped, or holds no channel of the list.
     InvalidParameterError
         If a parameter has a value that cannot be used.
+    NoCountsError
+        If flares are to be cut, and the curve that would show them holds no counts.
     StorageError
         If the list cannot be written; nothing is left behind.
     """
@@ -87,7 +99,10 @@ def clean_events(
         whole = read_good_times(events)
         before = find_exposure(events, whole)
         times = whole if gti is None else whole.restricted(*read_given(gti))
-        exposure = find_exposure(events, times) if gti is not None else before
+        found = look(events) if flares else None
+        if found is not None:
+            times = times.restricted(found.intervals, "what is left without flares")
+        exposure = before if times is whole else find_exposure(events, times)
         selection = select(events, times, filter=filter, kev=kev)
         masks = [selection.mask(events.table.rows[part]) for part in events.chunks()]
         taken = int(sum(np.count_nonzero(mask) for mask in masks))
@@ -97,6 +112,8 @@ def clean_events(
             exposure.caveats,
             compare_header(events, before) if not times.from_header else [],
             shrunk(before, exposure) if events.convention.exposure == "ratio" else [],
+            found.caveats if found is not None else [],
+            [ASSUMED] if whole.from_header and times is not whole else [],
             _caveats(events, taken),
         )
         cards, history = provenance(
@@ -108,6 +125,7 @@ def clean_events(
                 "filter": filter,
                 "gti": "none" if gti is None else read_given(gti)[1],
                 "band": "all" if kev is None else f"{kev[0]:g}-{kev[1]:g} keV",
+                "flares": "kept" if found is None else ", ".join(f"{one} {told}" for one, told in found.told.items()),
             },
             checksum=fingerprint.value,
             counts=f"{len(events.table)} in the list, {taken} taken",
@@ -149,7 +167,7 @@ def _units(
     """All HDUs of the input, in its order: the events chosen, the good times applied, the rest as it is."""
     times = selection.times
     tables = dict(good_time_units(events, times))
-    places = {id(table_named(events, name)): name for name in tables}
+    places = {id(hdu): name for name in tables if (hdu := table_named(events, name)) is not None}
     for index, hdu in enumerate(events.file.hdus):
         if index == 0:
             header = _kept(hdu.header) if number(hdu.header, "NAXIS") == 0 else primary_header()
@@ -164,6 +182,9 @@ def _units(
             yield tables[places[id(hdu)]]
         else:
             yield Unit(hdu.header.copy(), lambda: [hdu.data])  # noqa: B023
+    for name, table in tables.items():
+        if name not in places.values():
+            yield table
 
 
 def _kept(header: fits.Header) -> fits.Header:

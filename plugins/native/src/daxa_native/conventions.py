@@ -105,6 +105,28 @@ class Grid:
 
 
 @frozen(kw_only=True)
+class Quiet:
+    """The light curve on which flares of the background are looked for, unless another is asked for.
+
+    Parameters
+    ----------
+    kev : (float, float), optional
+        Energy band in keV; None for all energies.
+    cuts : callable, optional
+        EventList to the cuts of its events; None for those of the standard filter.
+    seconds : float
+        Length of a bin.
+    threshold : float, optional
+        Rate in counts a second above which the background is usually called flared; to be judged by the curve.
+    """
+
+    kev: tuple[float, float] | None = None
+    cuts: Callable[[EventList], list[Cut]] | None = None
+    seconds: float = 100.0
+    threshold: float | None = None
+
+
+@frozen(kw_only=True)
 class Convention:
     """The event lists of one kind of instrument.
 
@@ -120,6 +142,8 @@ class Convention:
         EventList to the cuts of the standard filter.
     grid : Grid
         Default pixels.
+    quiet : Quiet
+        Where flares of the background show.
     unit : str, optional
         Column of the detector unit (CCD, telescope module) by which good times differ.
     good_times : {"subspace", "modules", "single"}
@@ -147,6 +171,7 @@ class Convention:
     energies: tuple[Energy, ...]
     cuts: Callable[[EventList], list[Cut]]
     grid: Grid
+    quiet: Quiet = Quiet()
     unit: str | None = None
     good_times: Literal["subspace", "modules", "single"] = "single"
     fallback: str = ""

@@ -103,7 +103,7 @@ class GoodTimes:
                 expected="times that overlap",
                 remedy="check that they belong to this observation, and count from the same time",
             )
-        return evolve(self, by_unit=left, source=f"{self.source}, and {source}")
+        return evolve(self, by_unit=left, source=f"{self.source}, and {source}", from_header=False)
 
 
 def read_good_times(events: EventList) -> GoodTimes:

@@ -66,6 +66,22 @@ def intersect_all(sets: Iterable[Any]) -> np.ndarray:
     return reduce(intersect, sets, ALWAYS.copy())
 
 
+def complement(intervals: np.ndarray) -> np.ndarray:
+    """All time outside normalised intervals; their ends belong to it as well."""
+    edges = np.concatenate(([-np.inf], np.asarray(intervals, dtype=np.float64).ravel(), [np.inf]))
+    return normalise(edges.reshape(-1, 2))
+
+
+def before(intervals: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """How much of normalised intervals lies before each of some times, in seconds, shape (m,)."""
+    lengths = intervals[:, 1] - intervals[:, 0]
+    earlier = np.concatenate(([0.0], np.cumsum(lengths)))
+    following = np.searchsorted(intervals[:, 0], times, side="right")
+    last = np.maximum(following - 1, 0)
+    inside = np.minimum(times - intervals[last, 0], lengths[last])
+    return np.asarray(np.where(following > 0, earlier[last] + inside, 0.0))
+
+
 def total(intervals: np.ndarray) -> float:
     """Sum of the lengths of normalised intervals, in seconds."""
     return float(np.sum(intervals[:, 1] - intervals[:, 0]))

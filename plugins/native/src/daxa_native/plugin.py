@@ -20,4 +20,4 @@ def daxa_register_processes() -> list[str]:
 @hookimpl
 def daxa_register_recipes() -> list[Recipe]:
     """Name the chain that serves missions without one of their own."""
-    return [Recipe(name="native", processes=("clean_events", "image", "quicklook"))]
+    return [Recipe(name="native", processes=("clean_events", "image", "quicklook", "light_curve", "flare_gti"))]

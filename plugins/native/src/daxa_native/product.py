@@ -20,7 +20,7 @@ from astropy.time import Time
 from daxa.api import report_caveat
 from daxa_native.events import EventList
 from daxa_native.exposure import Exposure
-from daxa_native.fitsfile import text
+from daxa_native.fitsfile import Hdu, text
 from daxa_native.goodtime import GoodTimes, table_named
 from daxa_native.selection import Selection
 from daxa_native.writing import Unit
@@ -259,13 +259,20 @@ def good_time_units(events: EventList, times: GoodTimes) -> list[tuple[str, Unit
     if times.from_header:
         return []
     return [
-        (times.names[unit], _good_time_unit(events, times.names[unit], unit, intervals))
+        (
+            times.names[unit],
+            _good_time_unit(events, times.names[unit], unit, intervals, table_named(events, times.names[unit])),
+        )
         for unit, intervals in times.by_unit.items()
     ]
 
 
-def _good_time_unit(events: EventList, name: str, unit: int | None, intervals: np.ndarray) -> Unit:
-    source = table_named(events, name)
+def interval_unit(events: EventList, name: str, intervals: np.ndarray) -> Unit:
+    """Make a table of good times that stands for itself."""
+    return _good_time_unit(events, name, None, intervals, None)
+
+
+def _good_time_unit(events: EventList, name: str, unit: int | None, intervals: np.ndarray, source: Hdu | None) -> Unit:
     header = fits.Header(
         [
             ("XTENSION", "BINTABLE", "binary table"),

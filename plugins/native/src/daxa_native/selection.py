@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -191,7 +192,14 @@ class _Reader(dict[str, np.ndarray]):
         return self[name]
 
 
-def select(events: EventList, times: GoodTimes, *, filter: str | None, kev: tuple[float, float] | None) -> Selection:
+def select(
+    events: EventList,
+    times: GoodTimes,
+    *,
+    filter: str | None,
+    kev: tuple[float, float] | None,
+    cuts: Callable[[EventList], list[Cut]] | None = None,
+) -> Selection:
     """Put the conditions together.
 
     Parameters
@@ -204,6 +212,8 @@ def select(events: EventList, times: GoodTimes, *, filter: str | None, kev: tupl
         Whether the mission's standard filter is applied.
     kev : (float, float), optional
         Energy band in keV.
+    cuts : callable, optional
+        EventList to the cuts that stand for those of the standard filter.
 
     Raises
     ------
@@ -220,7 +230,7 @@ def select(events: EventList, times: GoodTimes, *, filter: str | None, kev: tupl
             value=filter,
         )
     selection = Selection(events, times, caveats=list(events.convention.caveats(events)))
-    for cut in events.convention.cuts(events) if filter else []:
+    for cut in (cuts or events.convention.cuts)(events) if filter else []:
         missing = [name for name in cut.columns if events.table.column(name) is None]
         if missing:
             selection.caveats.append(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from daxa_native.conventions import Convention, Cut, Energy, Grid, one_of, zero
+from daxa_native.conventions import Convention, Cut, Energy, Grid, Quiet, one_of, zero
 
 if TYPE_CHECKING:
     from daxa_native.events import EventList
@@ -43,6 +43,7 @@ ACIS: Final = Convention(
     ),
     cuts=_acis_cuts,
     grid=Grid(bin=2, shape=None, origin="events", margin=8, low=0.5, high=8192.5),
+    quiet=Quiet(kev=(0.5, 7.0), seconds=200.0),
     unit="ccd_id",
     good_times="subspace",
     fallback="GTI",
@@ -58,6 +59,7 @@ HRC: Final = Convention(
     energies=(),
     cuts=lambda events: [],
     grid=Grid(bin=16, shape=None, origin="events", margin=8, low=0.5, high=32768.5),
+    quiet=Quiet(seconds=200.0),
     good_times="subspace",
     fallback="GTI",
     frame="ICRS",

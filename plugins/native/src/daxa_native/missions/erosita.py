@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from daxa_native.conventions import Convention, Cut, Energy, Grid, bits_clear, within
+from daxa_native.conventions import Convention, Cut, Energy, Grid, Quiet, bits_clear, within
 
 if TYPE_CHECKING:
     from daxa_native.events import EventList
@@ -51,6 +51,7 @@ CONVENTION: Final = Convention(
     energies=(Energy(column="PI", step=0.001, low=0, high=20000),),
     cuts=_cuts,
     grid=Grid(bin=80, shape=(3240, 3240), origin="edge", low=-180000, high=180000, physical=("P", None)),
+    quiet=Quiet(kev=(0.2, 10.0), seconds=20.0),
     unit="TM_NR",
     good_times="modules",
     exposure="modules",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from daxa_native.conventions import Convention, Cut, Energy, Grid, within, zero
+from daxa_native.conventions import Convention, Cut, Energy, Grid, Quiet, within, zero
 from daxa_native.subspace import Component, parse_bits
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ CONVENTION: Final = Convention(
     energies=(Energy(column="PI", step=0.04, offset=1.6, low=0, high=4095),),
     cuts=_cuts,
     grid=Grid(bin=1, shape=None, origin="low", low=1, high=1000),
+    quiet=Quiet(kev=(3.0, 78.0)),
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from daxa_native.conventions import Convention, Energy, Grid
+from daxa_native.conventions import Convention, Energy, Grid, Quiet
 
 PSPC: Final = Convention(
     name="ROSAT PSPC",
@@ -16,6 +16,7 @@ PSPC: Final = Convention(
     energies=(Energy(column="PI", step=0.01, low=1, high=256),),
     cuts=lambda events: [],
     grid=Grid(bin=30, shape=(512, 512), origin="low", low=1, high=15360),
+    quiet=Quiet(kev=(0.11, 2.35)),
 )
 
 HRI: Final = Convention(

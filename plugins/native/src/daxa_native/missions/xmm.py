@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from daxa_native.conventions import Convention, Cut, Energy, Grid, at_most, bits_clear, zero
+from daxa_native.conventions import Convention, Cut, Energy, Grid, Quiet, at_most, bits_clear, zero
 
 if TYPE_CHECKING:
     from daxa_native.events import EventList
@@ -42,6 +42,14 @@ def _pn_cuts(events: EventList) -> list[Cut]:
     return [at_most("PATTERN", 4), singles, bits_clear("FLAG", _mask(events, "XMMEA_EP", PN_MASK)), zero("FLAG")]
 
 
+def _mos_quiet(events: EventList) -> list[Cut]:
+    return [zero("PATTERN"), bits_clear("FLAG", _mask(events, "XMMEA_EM", MOS_MASK))]
+
+
+def _pn_quiet(events: EventList) -> list[Cut]:
+    return [zero("PATTERN"), bits_clear("FLAG", _mask(events, "XMMEA_EP", PN_MASK))]
+
+
 def _caveats(events: EventList) -> list[tuple[str, str]]:
     wheel = str(events.keyword("FILTER", ""))
     if wheel in ("Closed", "CalClosed"):
@@ -57,6 +65,7 @@ MOS: Final = Convention(
     energies=(Energy(column="PI", step=0.001, low=0, high=15000),),
     cuts=_mos_cuts,
     grid=GRID,
+    quiet=Quiet(kev=(10.0, 15.0), cuts=_mos_quiet, threshold=0.35),
     unit="CCDNR",
     good_times="subspace",
     fallback="STDGTI",
@@ -72,6 +81,7 @@ PN: Final = Convention(
     energies=(Energy(column="PI", step=0.001, low=0, high=20479),),
     cuts=_pn_cuts,
     grid=GRID,
+    quiet=Quiet(kev=(10.0, 12.0), cuts=_pn_quiet, threshold=0.4),
     unit="CCDNR",
     good_times="subspace",
     fallback="STDGTI",
