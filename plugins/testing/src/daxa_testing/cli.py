@@ -44,6 +44,9 @@ def _wait(settings: dict[str, str], *, as_json: bool) -> int:
     """Print the settings and serve until interrupted."""
     import json
 
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # before anybody can know that we are here
+        signal.signal(number, lambda *_: ended.set())
     if as_json:
         click.echo(json.dumps(settings))
     else:
@@ -51,9 +54,6 @@ def _wait(settings: dict[str, str], *, as_json: bool) -> int:
             click.echo(f"export {name}={shlex.quote(value)}")
         click.echo("# serving until Ctrl-C", err=True)
     sys.stdout.flush()
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
     ended.wait()
     return 0
 
