@@ -57,6 +57,7 @@ class FailureKind(StrEnum):
     INPUT = "input"  # the data cannot be used
     TIMEOUT = "timeout"
     TRANSIENT = "transient"  # may go better next time: a busy server, a lock
+    NETWORK = "network"  # files could not be fetched, however often the answers allowed to try
     INFRASTRUCTURE = "infrastructure"  # the worker or its machine was lost; the task is not to blame
     ENVIRONMENT = "environment"  # program or calibration missing, disk full
     INTERNAL = "internal"  # a defect in a plugin or in DAXA

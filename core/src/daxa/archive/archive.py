@@ -62,6 +62,9 @@ class Archive(Reading):
         Whether missions without a filter may be taken whole.
     on_error : {"raise", "warn", "collect"}
         What happens when files cannot be fetched; everything else is finished first in any case.
+    download : bool
+        Whether observations are fetched now. Otherwise the first :meth:`run` or :meth:`process` fetches them, and
+        each goes on to its processes as soon as it is here; ``await arch.run("download")`` fetches and no more.
     context : Context, optional
         By default the one in force.
 
@@ -82,6 +85,7 @@ class Archive(Reading):
         download_raw: bool | Mapping[str, bool] = True,
         all_observations: bool = False,
         on_error: str = "raise",
+        download: bool = True,
         context: Context | None = None,
     ) -> None:
         self._name = check_archive_name(archive_name)
@@ -98,6 +102,7 @@ class Archive(Reading):
                 use_preprocessed=use_preprocessed,
                 all_observations=all_observations,
                 on_error=on_error,
+                download=download,
             )
         )
         self._clobber = clobber
@@ -168,7 +173,7 @@ class Archive(Reading):
 
     async def _create(self, record_path: Path) -> None:
         assert self._declaration is not None
-        self._declaration.check()
+        await self._declaration.prepare()
         record = await anyio.to_thread.run_sync(ArchiveRecord.create, record_path)
         self._record = record
         try:
@@ -194,6 +199,7 @@ class Archive(Reading):
             )
         self._record = record
         try:
+            await self._declaration.prepare()
             async with self._writing():
                 self._missions = await declare(self._declaration, self._name, self._root, record, self._context)
         except BaseException:

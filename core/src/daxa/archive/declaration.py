@@ -1,4 +1,4 @@
-"""Declaring an archive: missions are downloaded side by side, and their products placed and recorded.
+"""Declaring an archive: its missions are recorded, then their observations are fetched side by side.
 
 Every step can be repeated: what is there already is recognised and left alone, so that a declaration that was cut short
 goes on when it is made again.
@@ -9,37 +9,29 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import anyio
 import anyio.to_thread
 from attrs import define
 
-from daxa.archive.place import storage_error
-from daxa.archive.reorganise import Reorganised, children_of, reorganise
+from daxa.archive.downloads import WISHES, Wish
+from daxa.archive.plan import DOWNLOAD
+from daxa.archive.running import RunRequest, run_processes
 from daxa.exceptions import (
     DAXADownloadError,
     DuplicateMissionError,
     InvalidParameterError,
     ParameterTypeError,
     UnknownNameError,
-    first_of,
 )
-from daxa.ids import DataId, TaskKey
-from daxa.outcome import FailureKind, State
-from daxa.store.records import ArchiveRecord, ProductEntry, TaskEntry
+from daxa.store.records import ArchiveRecord
 
 if TYPE_CHECKING:
     from daxa.context import Context
     from daxa.mission.base import Mission
-    from daxa.mission.download import DownloadReport
 
 log = logging.getLogger(__name__)
-
-DOWNLOAD = "download"
-"""Name under which fetching an observation stands in the record."""
 
 OnError = Literal["raise", "warn", "collect"]
 
@@ -79,6 +71,7 @@ class Declaration:
     preprocessed: Mapping[str, bool]
     all_observations: bool
     on_error: OnError
+    download: bool
 
     @classmethod
     def of(
@@ -90,6 +83,7 @@ class Declaration:
         use_preprocessed: Any,
         all_observations: bool,
         on_error: str,
+        download: bool,
     ) -> Declaration:
         """Check what was given.
 
@@ -149,6 +143,7 @@ class Declaration:
             preprocessed=preprocessed,
             all_observations=all_observations,
             on_error=on_error,  # type: ignore[arg-type]
+            download=download,
         )
 
     def check(self) -> None:
@@ -156,16 +151,27 @@ class Declaration:
         for mission in self.missions:
             mission.require_selection(all_observations=self.all_observations)
 
+    async def prepare(self) -> None:
+        """Load catalogues and leave out what is not public yet, before anything is written."""
+        self.check()
+        for mission in self.missions:
+            await mission.ready_to_download(all_observations=self.all_observations)
+
+    def wish(self, mission: Mission) -> Wish:
+        """What is to be fetched of a mission."""
+        want = mission.wanted(self.raw[mission.name], self.products[mission.name])
+        return Wish(raw=want.raw, products=want.products, preprocessed=self.preprocessed[mission.name])
+
 
 async def declare(
     declaration: Declaration, name: str, root: Path, record: ArchiveRecord, context: Context
 ) -> dict[str, Mission]:
-    """Download, place and record.
+    """Record what an archive is to be, and fetch its observations.
 
     Parameters
     ----------
     declaration : Declaration
-        What the archive is to be.
+        What the archive is to be; it is prepared.
     name : str
         Its name.
     root : Path
@@ -179,10 +185,9 @@ async def declare(
     ------
     DAXADownloadError
         If files could not be fetched and the declaration says ``raise``; all the rest is done and recorded.
+    StorageError
+        If there is no room for them.
     """
-    declaration.check()
-    for mission in declaration.missions:
-        await mission.load()
     known = dict(await anyio.to_thread.run_sync(record.missions))
     missions: dict[str, Mission] = {}
     for mission in declaration.missions:
@@ -195,32 +200,20 @@ async def declare(
             missions[mission.name] = recorded
         else:
             missions[mission.name] = mission
+    wishes = {mission.name: declaration.wish(mission).plain for mission in missions.values()}
     if not await anyio.to_thread.run_sync(record.meta, "declared"):
         await record.set_meta(
             {"name": name, "version": "0.0.0", "created": time.time(), "sky": context.config.sky, "declared": True}
         )
+    await record.set_meta({WISHES: wishes})
     for mission in missions.values():
         if mission.name not in known:
             await record.add_mission(mission.name, mission.pretty_name, mission.snapshot())
         mission.lock()
     if context.config.sky:
         await anyio.to_thread.run_sync(_mark_sky, root)
-    run_id = await record.begin_run({"declare": name})
-    reports = await _download_all(declaration, missions)
-    for mission in missions.values():
-        report = reports[mission.name]
-        await _record_downloads(record, mission, report, run_id)
-        if declaration.preprocessed[mission.name] and report.has_products:
-            await _place_products(root, record, mission, run_id)
-        await record.set_mission_state(mission.name, mission.snapshot())
-    await record.end_run(run_id)
-    failed = [result for report in reports.values() for result in report.failed]
-    if failed and declaration.on_error == "raise":
-        raise DAXADownloadError.of(failed)
-    if failed and declaration.on_error == "warn":
-        import warnings
-
-        warnings.warn(str(DAXADownloadError.of(failed)), stacklevel=2)
+    if declaration.download:
+        await _fetch(declaration, root, record, missions, context)
     return missions
 
 
@@ -231,120 +224,21 @@ def _mark_sky(root: Path) -> None:
     )
 
 
-async def _download_all(declaration: Declaration, missions: Mapping[str, Mission]) -> dict[str, DownloadReport]:
-    """Download all missions side by side; the hosts' limits hold for all of them together."""
-    reports: dict[str, DownloadReport] = {}
+async def _fetch(
+    declaration: Declaration, root: Path, record: ArchiveRecord, missions: Mapping[str, Mission], context: Context
+) -> None:
+    """Run the first step of the graph alone; what was fetched before is looked at again."""
+    request = RunRequest(names=(DOWNLOAD,), rerun=DOWNLOAD, disable_progress=True)
+    summary = await run_processes(root, record, missions, dict.fromkeys(missions, (DOWNLOAD,)), request, context)
+    if summary.stopped is not None:
+        raise summary.stopped
+    failed = [file for result in summary.downloads for file in result.files if file.missing]
+    if failed and declaration.on_error == "raise":
+        raise DAXADownloadError.of(failed)
+    if failed and declaration.on_error == "warn":
+        import warnings
 
-    async def one(mission: Mission) -> None:
-        reports[mission.name] = await mission.download(
-            download_products=declaration.products[mission.name],
-            download_raw=declaration.raw[mission.name],
-            all_observations=declaration.all_observations,
-            on_error="collect",
-        )
-
-    try:
-        async with anyio.create_task_group() as group:
-            for mission in missions.values():
-                group.start_soon(one, mission)
-    except BaseExceptionGroup as group_of_errors:
-        raise first_of(group_of_errors) from None
-    return reports
-
-
-async def _record_downloads(record: ArchiveRecord, mission: Mission, report: DownloadReport, run_id: int) -> None:
-    entries = []
-    for result in report.observations:
-        if result.state == "present":
-            state, cause, kind = State.REUSED, None, None
-        elif result.state == "complete":
-            state, cause, kind = State.SUCCEEDED, None, None
-        elif result.state == "absent":
-            state, cause, kind = State.NO_DATA, result.cause, None
-        else:
-            state, cause, kind = State.FAILED, result.cause, FailureKind.TRANSIENT
-        entries.append(
-            TaskEntry(
-                key=TaskKey(DOWNLOAD, DataId(mission.name, result.obs_id)),
-                state=state,
-                cause=cause,
-                kind=kind,
-                run_id=run_id,
-                attempt=1,
-                ended=time.time(),
-                seconds=result.seconds,
-            )
-        )
-    await record.journal(entries)
-
-
-async def _place_products(root: Path, record: ArchiveRecord, mission: Mission, run_id: int) -> None:
-    """Place an observation's products and record them, one observation after the other."""
-    recorded = await anyio.to_thread.run_sync(lambda: record.products(mission=mission.name))
-    known = {
-        product.path: (product.size, product.mtime_ns, product.sha256)
-        for product in recorded
-        if product.process.startswith("preprocessed_")
-    }
-    for obs_id in mission.filtered_obs_ids:
-        files = await anyio.to_thread.run_sync(mission.downloaded_files, obs_id)
-        labels = mission.label(mission.observation(obs_id), files)
-        if not labels:
-            continue
-        raw = Path(mission.raw_data_path) / obs_id
-        try:
-            done = await anyio.to_thread.run_sync(partial(reorganise, root, raw, mission.name, obs_id, labels, known))
-        except OSError as problem:
-            raise storage_error(problem, root) from problem
-        await record.put_children(mission.name, obs_id, children_of(labels))
-        await _record_placed(record, done, run_id)
-    mission.processed = True
-
-
-async def _record_placed(record: ArchiveRecord, done: Reorganised, run_id: int) -> None:
-    products: dict[TaskKey, list[ProductEntry]] = {}
-    reused: dict[TaskKey, bool] = {}
-    for one in done.placed:
-        key = TaskKey(one.process, one.data_id)
-        reused[key] = reused.get(key, True) and one.reused
-        products.setdefault(key, []).append(
-            ProductEntry(
-                key=one.label.kind,
-                kind=one.label.kind,
-                path=str(one.path),
-                size=one.size,
-                mtime_ns=one.mtime_ns,
-                sha256=one.sha256,
-                lo=one.label.lo,
-                hi=one.label.hi,
-            )
-        )
-    entries = [
-        TaskEntry(
-            key=key,
-            state=State.REUSED if reused[key] else State.SUCCEEDED,
-            run_id=run_id,
-            attempt=1,
-            ended=time.time(),
-        )
-        for key in products
-    ]
-    entries += [
-        TaskEntry(
-            key=TaskKey(process, data_id),
-            state=State.FAILED,
-            cause=cause,
-            kind=FailureKind.ENVIRONMENT,
-            run_id=run_id,
-            attempt=1,
-            ended=time.time(),
-        )
-        for (process, data_id), cause in done.failed.items()
-    ]
-    await record.journal(entries)
-    for key, placed in products.items():
-        if not reused[key]:
-            await record.replace_products(key, placed)
+        warnings.warn(str(DAXADownloadError.of(failed)), stacklevel=2)
 
 
 def load_missions(record: ArchiveRecord, context: Context, output: Path) -> dict[str, Mission]:

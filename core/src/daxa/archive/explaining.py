@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from daxa.archive.plan import PREPROCESSED
+from daxa.archive.plan import DOWNLOAD, PREPROCESSED, Exposure, MissionPlan, recorded_children
 from daxa.archive.runner import ArchiveRunner
-from daxa.archive.running import RunRequest, known_members, make_plans
-from daxa.ids import TaskKey
+from daxa.archive.running import RunRequest, make_plans
+from daxa.ids import DataId, TaskKey
 from daxa.outcome import State
 from daxa.schedule.declared import Member
 from daxa.schedule.fingerprint import Ingredients, difference
-from daxa.store.records import ArchiveRecord
+from daxa.store.records import ArchiveRecord, DataIdEntry
 
 if TYPE_CHECKING:
     from daxa.context import Context
@@ -75,11 +75,9 @@ def explain_tasks(
     found: list[TaskExplanation] = []
     for name, plan in plans.items():
         ranks = {process: rank for rank, process in enumerate(plan.chain)}
-        keys = sorted(
-            _keys(known_members(plan, missions[name], record, obs_ids)), key=lambda pair: ranks[pair[0].process]
-        )
-        for key, skip in keys:
-            if key.process in PREPROCESSED:
+        members = _members(plan, missions[name], record, obs_ids)
+        for key, skip in sorted(_keys(members), key=lambda pair: ranks[pair[0].process]):
+            if key.process == DOWNLOAD or key.process in PREPROCESSED:
                 continue
             needed = {need.process for need in plan.known[key.process].needs}
             above = [one for one in made_anew if one.process in needed and _related(one, key)]
@@ -88,6 +86,19 @@ def explain_tasks(
                 made_anew.add(key)
             found.append(explanation)
     return sorted(found, key=lambda one: one.task)
+
+
+def _members(plan: MissionPlan, mission: Mission, record: ArchiveRecord, obs_ids: set[str] | None) -> list[Member]:
+    """The observations with everything the record knows to lie below them."""
+    found: dict[str, list[DataIdEntry]] = {}
+    for entry in record.data_ids(mission=plan.mission):
+        found.setdefault(str(entry.data_id.obs_id), []).append(entry)
+    chosen = [str(one) for one in mission.filtered_obs_ids if obs_ids is None or one in obs_ids]
+    parents = {obs_id: DataId(plan.mission, obs_id) for obs_id in chosen}
+    return [
+        plan.member(Exposure(parent), recorded_children(plan, parent, found.get(obs_id, ()), whole=True))
+        for obs_id, parent in parents.items()
+    ]
 
 
 def _related(one: TaskKey, other: TaskKey) -> bool:

@@ -12,6 +12,7 @@ from daxa.ids import DataId
 from daxa.process import Need, Process
 from daxa.schedule.declared import Edge, Member, Node, Planned
 from daxa.specs import Child
+from daxa.store.entries import DataIdEntry
 
 PREPROCESSED: Final = {
     "preprocessed_events": "events",
@@ -20,6 +21,9 @@ PREPROCESSED: Final = {
     "preprocessed_backmaps": "backmap",
 }
 """Names under which downloaded products stand in the record, with the kind of product."""
+
+DOWNLOAD: Final = "download"
+"""Name under which fetching an observation, and placing its products, stands in the record: the first step of all."""
 
 
 @frozen
@@ -92,11 +96,13 @@ class MissionPlan:
         self.chain = self._closure()
 
     def _closure(self) -> tuple[str, ...]:
-        """What is wanted and all it needs, needs first."""
-        order: list[str] = []
+        """What is wanted and all it needs, needs first; before all else the observations are fetched."""
+        order: list[str] = [DOWNLOAD]
         state: dict[str, bool] = {}
 
         def visit(name: str, by: str | None, optional: bool) -> None:
+            if name == DOWNLOAD:
+                return
             if name in PREPROCESSED or state.get(name):
                 if name in PREPROCESSED and name not in order:
                     order.append(name)
@@ -122,18 +128,28 @@ class MissionPlan:
 
     def level_of(self, name: str) -> str:
         """Level of a process, with ``product`` resolved."""
+        if name == DOWNLOAD:
+            return "obs"
         level = "product" if name in PREPROCESSED else self.known[name].level
         return self.product_level if level == "product" else level
+
+    def begins(self, name: str) -> bool:
+        """Whether a process works on what was fetched: there is nothing in the chain that it cannot do without."""
+        return not any(need.process in self.chain and not need.optional for need in self.known[name].needs)
 
     def nodes(self) -> list[Node]:
         """The chain as nodes of a graph."""
         return [self._node(name) for name in self.chain]
 
     def _node(self, name: str) -> Node:
+        if name == DOWNLOAD:
+            return Node(name=name, level="obs", reveals=self.revealer_of("obs") == DOWNLOAD)
         if name in PREPROCESSED:
-            return Node(name=name, level=self.level_of(name))
+            return Node(name=name, level=self.level_of(name), needs=(Edge(process=DOWNLOAD),))
         process = self.known[name]
         edges = tuple(self._edge(need) for need in process.needs if need.process in self.chain)
+        if self.begins(name):
+            edges = (Edge(process=DOWNLOAD), *edges)
         return Node(name=name, level=self.level_of(name), needs=edges, reveals=process.reveals)
 
     @staticmethod
@@ -154,7 +170,7 @@ class MissionPlan:
         for name in self.chain:
             if self.level_of(name) != exposure.data_id.level:
                 continue
-            if name in PREPROCESSED:
+            if name == DOWNLOAD or name in PREPROCESSED:
                 planned.append(Planned(process=name))
                 continue
             process = self.known[name]
@@ -174,11 +190,14 @@ class MissionPlan:
         )
 
     def revealer_of(self, level: str) -> str | None:
-        """Name of the process of the chain that reveals the children of data ids of a level."""
+        """Name of the process of the chain that reveals the children of data ids of a level.
+
+        Where no summary does, the names of the fetched files tell what an observation holds.
+        """
         for name in self.chain:
-            if name not in PREPROCESSED and self.known[name].reveals and self.level_of(name) == level:
+            if name in self.known and self.known[name].reveals and self.level_of(name) == level:
                 return name
-        return None
+        return DOWNLOAD if level == "obs" else None
 
 
 def revealed(plan: MissionPlan, parent: DataId, children: Iterable[Child]) -> list[Member]:
@@ -192,6 +211,38 @@ def revealed(plan: MissionPlan, parent: DataId, children: Iterable[Child]) -> li
         return plan.member(exposure, [grown(exposure.data_id, one) for one in child.children])
 
     return [grown(parent, child) for child in children]
+
+
+def recorded_children(
+    plan: MissionPlan, parent: DataId, entries: Iterable[DataIdEntry], *, whole: bool = False
+) -> list[Member]:
+    """The children that the record knows of a data id, as members.
+
+    Parameters
+    ----------
+    plan : MissionPlan
+        What is to be run.
+    parent : DataId
+        The data id.
+    entries : iterable of DataIdEntry
+        What is recorded below its observation.
+    whole : bool
+        Whether what a process of the chain will reveal again is given too.
+    """
+    below: dict[DataId, list[Exposure]] = {}
+    for entry in entries:
+        above = entry.data_id.parent
+        assert above is not None
+        exposure = Exposure(data_id=entry.data_id, usable=entry.usable, reason=entry.reason, info=entry.info)
+        below.setdefault(above, []).append(exposure)
+
+    def grown(exposure: Exposure) -> Member:
+        data_id = exposure.data_id
+        if data_id.level == "exp" or (plan.revealer_of(data_id.level) is not None and not whole):
+            return plan.member(exposure)
+        return plan.member(exposure, [grown(child) for child in below.get(data_id, ())])
+
+    return [grown(child) for child in below.get(parent, ())]
 
 
 def choose_missions(names: Sequence[str], plans: Mapping[str, MissionPlan], process: str) -> None:

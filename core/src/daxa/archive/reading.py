@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daxa.archive import layout
-from daxa.archive.declaration import DOWNLOAD
 from daxa.archive.frames import failures_frame, history_frame, products_frame, tasks_frame
+from daxa.archive.plan import DOWNLOAD
 from daxa.archive.summary import info_text
 from daxa.archive.views import View, fixed
 from daxa.exceptions import (

@@ -13,9 +13,10 @@ import anyio.to_thread
 from attrs import define, evolve, field
 
 from daxa.archive import layout
+from daxa.archive.downloads import ArchiveDownloads
 from daxa.archive.evidence import Witnessed, judge
 from daxa.archive.place import HASH_LIMIT, place, sha256
-from daxa.archive.plan import PREPROCESSED, MissionPlan, revealed
+from daxa.archive.plan import DOWNLOAD, PREPROCESSED, MissionPlan, recorded_children, revealed
 from daxa.exceptions import DaxaError, StorageError
 from daxa.executors.base import CallSpec, Executor, Launch
 from daxa.ids import DataId, TaskKey
@@ -53,6 +54,8 @@ class ArchiveRunner:
         Number of the run in the record.
     force : callable
         Whether a task is run although its products are there.
+    downloads : ArchiveDownloads, optional
+        What fetches observations.
     time_limit : float, optional
         Seconds a task may take.
     """
@@ -65,6 +68,7 @@ class ArchiveRunner:
     environment: Callable[[Process, Path], Mapping[str, str]]
     run_id: int
     force: Callable[[TaskKey], bool]
+    downloads: ArchiveDownloads | None = None
     time_limit: float | None = None
     _pending: dict[TaskKey, TaskEntry] = field(init=False, factory=dict)
 
@@ -88,9 +92,11 @@ class ArchiveRunner:
 
     def decide(self, key: TaskKey) -> Decision:
         """Say whether a task that is ready is run, or what it makes is there already."""
+        if key.process == DOWNLOAD:
+            return self._decide_download(key)
         known = self.record.task(key)
         if key.process in PREPROCESSED:
-            return self._decide_preprocessed(key, known)
+            return self._decide_preprocessed(known)
         process = self._process(key)
         ingredients = self.ingredients(key)
         self._pending[key] = self._fresh(key, process, ingredients)
@@ -100,14 +106,26 @@ class ArchiveRunner:
             return Reuse(Outcome(State.REUSED, caveats=tuple(known.caveats)))
         return Run({"cpu": float(process.cpu)})
 
-    def _decide_preprocessed(self, key: TaskKey, known: TaskEntry | None) -> Decision:
+    def _decide_download(self, key: TaskKey) -> Decision:
+        assert self.downloads is not None
+        answer, known = self.downloads.decide(key), self.downloads.known(key)
+        if isinstance(answer, Run) or known is None:
+            self._pending[key] = TaskEntry(key=key, state=State.READY, run_id=self.run_id)
+        return answer
+
+    @staticmethod
+    def _decide_preprocessed(known: TaskEntry | None) -> Decision:
+        """What fetching the observation has placed and recorded."""
         if known is not None and known.state.satisfied:
-            return Reuse(Outcome(State.REUSED))  # the declaration of the archive made and recorded it
-        cause = known.cause if known is not None and known.cause else "the archive it comes from holds no such product"
-        return Skip(Outcome(State.NO_DATA, cause=cause))
+            return Reuse(Outcome(State.REUSED))
+        if known is not None and known.state is State.FAILED:
+            return Skip(Outcome(State.FAILED, cause=known.cause, kind=known.kind))
+        return Skip(Outcome(State.NO_DATA, cause="the archive it comes from holds no such product"))
 
     async def execute(self, key: TaskKey, attempt: int) -> Outcome:
         """Run a task from its scratch directory to its products."""
+        if key.process == DOWNLOAD:
+            return await self._fetch(key, attempt)
         process = self._process(key)
         scratch = self.root / layout.SCRATCH / f"{key.process}_{key.data_id.ident}{key.variant}"
         entry = evolve(self._pending[key], attempt=attempt, started=time.time())
@@ -126,12 +144,24 @@ class ArchiveRunner:
 
     async def journal(self, transitions: Sequence[Transition]) -> None:
         """Write transitions to the record; when this returns, they are there."""
-        entries = [self._entry(transition) for transition in transitions if transition.task.process not in PREPROCESSED]
+        entries = [self._entry(transition) for transition in transitions if self._is_journalled(transition)]
         if entries:
             await self.record.journal(entries)
 
+    def _is_journalled(self, transition: Transition) -> bool:
+        """Whether a run changes the record of a task: not of what was fetched, or placed, before."""
+        if transition.task.process == DOWNLOAD:
+            assert self.downloads is not None
+            known = self.downloads.known(transition.task)
+            new = transition.state is State.CANCELLED and not (known is not None and known.state.satisfied)
+            return new or transition.task in self._pending
+        return transition.task.process not in PREPROCESSED
+
     def children(self, key: TaskKey) -> Sequence[Member] | None:
         """Data ids that a process brought to light, with the tasks there are for them."""
+        plan = self.plans[key.data_id.mission]
+        if key.process == DOWNLOAD:
+            return recorded_children(plan, key.data_id, self.record.data_ids(plan.mission, key.data_id.obs_id))
         process = self._process(key)
         if not process.reveals:
             return None
@@ -139,7 +169,13 @@ class ArchiveRunner:
         children = process.children(job)
         assert key.data_id.obs_id is not None
         self.record.put_children(key.data_id.mission, key.data_id.obs_id, children, key.data_id.inst or "")
-        return revealed(self.plans[key.data_id.mission], key.data_id, children)
+        return revealed(plan, key.data_id, children)
+
+    async def _fetch(self, key: TaskKey, attempt: int) -> Outcome:
+        assert self.downloads is not None
+        entry = evolve(self._pending[key], attempt=attempt, started=time.time())
+        self._pending[key], outcome = await self.downloads.execute(entry)
+        return outcome
 
     # --- the task's life --------------------------------------------------------------------------------------------
 
@@ -290,6 +326,10 @@ class ArchiveRunner:
             for name, products in self._given(key, process).items()
             for product in products
         }
+        if self.plans[key.data_id.mission].begins(process.name):
+            fetched = self.record.task(TaskKey(DOWNLOAD, key.data_id.at("obs")))
+            if fetched is not None and fetched.fingerprint:
+                inputs[DOWNLOAD] = fetched.fingerprint
         return Ingredients(
             process=process.name,
             version=process.version,

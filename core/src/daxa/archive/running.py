@@ -13,7 +13,8 @@ import anyio
 import anyio.to_thread
 from attrs import field, frozen
 
-from daxa.archive.plan import Exposure, MissionPlan, choose_missions
+from daxa.archive.downloads import ArchiveDownloads
+from daxa.archive.plan import DOWNLOAD, Exposure, MissionPlan, choose_missions
 from daxa.archive.runner import ArchiveRunner
 from daxa.events import RunEnded, RunStarted
 from daxa.exceptions import (
@@ -21,6 +22,7 @@ from daxa.exceptions import (
     MissionNotAssociatedError,
     ObsNotAssociatedError,
     ParameterTypeError,
+    StorageError,
     UnknownNameError,
 )
 from daxa.ids import DataId, TaskKey
@@ -35,6 +37,7 @@ from daxa.tools import find, python_environment, task_environment
 if TYPE_CHECKING:
     from daxa.context import Context
     from daxa.mission.base import Mission
+    from daxa.mission.download import ObservationResult
     from daxa.process import Process
 
 
@@ -50,11 +53,17 @@ class RunSummary:
         Tasks that failed or were timed out.
     interrupted : bool
         Whether the run was cut short by Ctrl-C or ``cancel``.
+    downloads : tuple of ObservationResult
+        What became of the observations that were fetched, or looked at again.
+    stopped : StorageError, optional
+        What ended all fetching: there was no room.
     """
 
     counts: Mapping[State, int]
     failures: tuple[TaskEntry, ...] = ()
     interrupted: bool = False
+    downloads: tuple[ObservationResult, ...] = ()
+    stopped: StorageError | None = None
 
     @property
     def good(self) -> bool:
@@ -149,7 +158,7 @@ def make_plans(
         if name not in wanted or (request.missions is not None and name not in request.missions):
             continue
         known = context.registry.processes(name)
-        missing = [one for one in wanted[name] if one not in known]
+        missing = [one for one in wanted[name] if one not in known and one != DOWNLOAD]
         if missing:
             unknown[name] = UnknownNameError(
                 f"{name} has no process {missing[0]!r}.",
@@ -179,25 +188,11 @@ def _parameters(plan: MissionPlan, given: Mapping[str, Any]) -> dict[str, dict[s
     }
 
 
-def known_members(plan: MissionPlan, mission: Mission, record: ArchiveRecord, obs_ids: set[str] | None) -> list[Member]:
-    """The observations and what the record says of each; what a process will reveal is left open."""
+def observations(plan: MissionPlan, mission: Mission, obs_ids: set[str] | None) -> list[Member]:
+    """The observations of a run; what they hold comes to light when they are fetched, or their summary is read."""
     root = DataId(plan.mission)
-    below: dict[DataId, list[Exposure]] = {}
-    for entry in record.data_ids(mission=plan.mission):
-        parent = entry.data_id.parent
-        assert parent is not None
-        below.setdefault(parent, []).append(
-            Exposure(data_id=entry.data_id, usable=entry.usable, reason=entry.reason, info=entry.info)
-        )
-
-    def grown(exposure: Exposure) -> Member:
-        data_id = exposure.data_id
-        if data_id.level == "exp" or plan.revealer_of(data_id.level) is not None:
-            return plan.member(exposure)
-        return plan.member(exposure, [grown(child) for child in below.get(data_id, [])])
-
     chosen = [str(one) for one in mission.filtered_obs_ids if obs_ids is None or one in obs_ids]
-    return [grown(Exposure(root.child(obs_id))) for obs_id in chosen]
+    return [plan.member(Exposure(root.child(obs_id))) for obs_id in chosen]
 
 
 def _force_rule(request: RunRequest, plans: Mapping[str, MissionPlan]) -> Callable[[TaskKey], bool]:
@@ -206,12 +201,14 @@ def _force_rule(request: RunRequest, plans: Mapping[str, MissionPlan]) -> Callab
     if request.force:
         return lambda key: key.process in asked
     rerun = request.rerun
+    if rerun == DOWNLOAD:
+        return lambda key: key.process == DOWNLOAD
     if rerun is None or rerun == "failed":
         return lambda _key: False  # what failed has no products to reuse: it runs anyway
     known = {name for plan in plans.values() for name in plan.chain}
     if rerun in known:
         return lambda key: key.process == rerun
-    return lambda key: key.data_id.obs_id == rerun
+    return lambda key: key.data_id.obs_id == rerun and key.process != DOWNLOAD
 
 
 @contextmanager
@@ -236,7 +233,6 @@ def _interrupts(driver: Driver) -> Iterator[Callable[[], bool]]:
 
 
 def plan_run(
-    record: ArchiveRecord,
     missions: Mapping[str, Mission],
     wanted: Mapping[str, Sequence[str]],
     request: RunRequest,
@@ -256,7 +252,7 @@ def plan_run(
             )
     graph = Graph({name: plan.nodes() for name, plan in plans.items()})
     for name, plan in plans.items():
-        graph.close(DataId(name), known_members(plan, missions[name], record, obs_ids))
+        graph.close(DataId(name), observations(plan, missions[name], obs_ids))
     return plans, graph
 
 
@@ -285,7 +281,7 @@ async def run_processes(
     context : Context
         The surroundings.
     """
-    plans, graph = await anyio.to_thread.run_sync(plan_run, record, missions, wanted, request, context)
+    plans, graph = await anyio.to_thread.run_sync(plan_run, missions, wanted, request, context)
     cores = request.num_cores or context.config.cores
     await record.interrupt_running()
     run_id = await record.begin_run({"processes": list(request.names), "params": _jsonable(request.params)})
@@ -293,8 +289,13 @@ async def run_processes(
     title = ", ".join(request.names)
     if not request.disable_progress:
         context.events.publish(RunStarted(title=title, total=len(graph)))
+    force = _force_rule(request, plans)
+    fetched = [key for key in graph.states if key.process == DOWNLOAD]
     try:
-        async with executor_class(slots=cores) as executor:
+        async with (
+            executor_class(slots=cores) as executor,
+            ArchiveDownloads(root, record, missions, run_id).opened(fetched, any(map(force, fetched))) as downloads,
+        ):
             runner = ArchiveRunner(
                 root=root,
                 record=record,
@@ -303,23 +304,32 @@ async def run_processes(
                 executor=executor,
                 environment=_environment(context),
                 run_id=run_id,
-                force=_force_rule(request, plans),
+                force=force,
+                downloads=downloads,
                 time_limit=request.time_limit,
             )
-            driver = Driver(graph, runner, capacity={"cpu": float(cores)}, publish=context.events.publish)
+            capacity = {"cpu": float(cores), **downloads.capacity}
+            driver = Driver(graph, runner, capacity=capacity, publish=context.events.publish)
             with _interrupts(driver) as interrupted:
                 counts = await driver.run()
                 was_interrupted = interrupted()
     finally:
         with anyio.CancelScope(shield=True):
             await record.end_run(run_id)
-        context.events.publish(RunEnded(title=title))
+        if not request.disable_progress:
+            context.events.publish(RunEnded(title=title))
     failures: list[TaskEntry] = []
     if counts.get(State.FAILED) or counts.get(State.TIMED_OUT):
         failures = await anyio.to_thread.run_sync(
             lambda: record.tasks(state=[State.FAILED.value, State.TIMED_OUT.value], run_id=run_id)
         )
-    return RunSummary(counts=counts, failures=tuple(failures), interrupted=was_interrupted)
+    return RunSummary(
+        counts=counts,
+        failures=tuple(failures),
+        interrupted=was_interrupted,
+        downloads=tuple(downloads.results),
+        stopped=downloads.stopped,
+    )
 
 
 def _executor_target(context: Context, name: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import anyio
 import anyio.to_thread
 
-from daxa.events import DownloadEnded, DownloadPlanned
 from daxa.exceptions import (
     AccessDeniedError,
     DAXADownloadError,
@@ -18,12 +19,12 @@ from daxa.exceptions import (
     MissingFileError,
 )
 from daxa.mission.catalogue import service_key
+from daxa.mission.downloads import Downloads
 from daxa.mission.filters import Filters
 from daxa.specs import RemoteFile, Want
 
 if TYPE_CHECKING:
     from daxa.mission.download import DownloadPlan, DownloadReport
-    from daxa.mission.fetching import Fetching
     from daxa.net.client import Net
     from daxa.store.downloads import DownloadRecord
 
@@ -125,7 +126,7 @@ class Downloading(Filters):
         if not DownloadRecord.exists(self._raw):
             return []
         with DownloadRecord.open(self._raw, create=False) as record:
-            return [entry.path for entry in record.files(obs_id) if record.intact(entry)]
+            return record.intact_files(obs_id)
 
     def download_summary(self) -> tuple[int, int]:
         """Number of files and bytes on disk of the selected observations."""
@@ -140,7 +141,14 @@ class Downloading(Filters):
 
     # --- the calls --------------------------------------------------------------------------------------------------
 
-    def _want(self, raw: bool, products: bool | None) -> Want:
+    def wanted(self, raw: bool, products: bool | None) -> Want:
+        """Say what is to be fetched: raw data, products (by default as the mission has it), of the chosen instruments.
+
+        Raises
+        ------
+        InvalidParameterError
+            If it is neither.
+        """
         want = Want(
             raw=bool(raw),
             products=self.products_by_default if products is None else bool(products),
@@ -171,21 +179,73 @@ class Downloading(Filters):
         table = self._table[self._selected]
         return [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False, name=None)]
 
-    async def _fetching(self, want: Want, record: DownloadRecord, net: Net, **options: Any) -> Fetching:
-        from daxa.mission.fetching import Fetching
+    async def ready_to_download(self, *, all_observations: bool = False, credentials: Any = None) -> None:
+        """Load the catalogue, and leave out of the selection what is not public yet.
 
+        Parameters
+        ----------
+        all_observations : bool
+            Whether a mission without a filter is taken whole.
+        credentials : optional
+            As for :meth:`download`.
+
+        Raises
+        ------
+        NotAwaitedError, NoSelectionError
+            If a filter was not awaited, or none was applied.
+        AccessDeniedError
+            If no selected observation is public yet.
+        """
+        await self._begin(all_observations)
+        self._leave_out_proprietary(credentials)
+
+    @asynccontextmanager
+    async def open_downloads(
+        self,
+        want: Want,
+        obs_ids: Collection[str] | None = None,
+        *,
+        prefer: tuple[str, ...] = (),
+        observations_at_once: int | None = None,
+    ) -> AsyncIterator[Downloads]:
+        """Open the record of what was fetched, and the network where something is missing.
+
+        Parameters
+        ----------
+        want : Want
+            What is wanted.
+        obs_ids : collection of str, optional
+            Of which observations; by default of all that are selected.
+        prefer : tuple of str
+            Kinds of location, best first.
+        observations_at_once : int, optional
+            Most observations at once.
+        """
+        from daxa.mission.fetching import OBSERVATIONS_AT_ONCE, Fetching
+        from daxa.net.client import open_net
+        from daxa.store.downloads import DownloadRecord
+
+        rows = {row["ObsID"]: row for row in self._rows() if obs_ids is None or row["ObsID"] in obs_ids}
         keys = await anyio.to_thread.run_sync(self._keys)
-        return Fetching(
-            mission=self,
-            name=self.name,
-            directory=self._raw,
-            want=want,
-            **keys,
-            context=self.context,
-            record=record,
-            net=net,
-            **options,
-        )
+        async with AsyncExitStack() as stack:
+            record = await anyio.to_thread.run_sync(DownloadRecord.open, self._raw)
+            stack.push_async_callback(_closed, record)
+            here = await anyio.to_thread.run_sync(self._complete, record, want, rows)
+            fetching = None
+            if len(here) < len(rows):
+                fetching = Fetching(
+                    mission=self,
+                    name=self.name,
+                    directory=self._raw,
+                    want=want,
+                    **keys,
+                    context=self.context,
+                    record=record,
+                    net=await stack.enter_async_context(open_net(self.context)),
+                    prefer=prefer,
+                    observations_at_once=observations_at_once or OBSERVATIONS_AT_ONCE,
+                )
+            yield Downloads(self, want, rows, here, record, fetching)
 
     async def download(
         self,
@@ -233,40 +293,11 @@ class Downloading(Filters):
         StorageError
             If the raw directory cannot be written.
         """
-        from daxa.mission.download import DownloadReport, ObservationResult
-        from daxa.mission.fetching import OBSERVATIONS_AT_ONCE
-        from daxa.net.client import open_net
-        from daxa.store.downloads import DownloadRecord
-
-        want = self._want(download_raw, download_products)
+        want = self.wanted(download_raw, download_products)
         prefer = _checked(num_cores, on_error, locations)
-        await self._begin(all_observations)
-        self._leave_out_proprietary(credentials)
-        rows = self._rows()
-        record = await anyio.to_thread.run_sync(DownloadRecord.open, self._raw)
-        failed = 0
-        try:
-            here = await anyio.to_thread.run_sync(self._complete, record, want, rows)
-            publish = self.context.events.publish
-            publish(DownloadPlanned(self.name, self.pretty_name, len(rows), len(here)))
-            try:
-                results: dict[str, ObservationResult] = {
-                    one: ObservationResult(mission=self.name, obs_id=one, state="present") for one in here
-                }
-                missing = [row for row in rows if row["ObsID"] not in here]
-                if missing:
-                    async with open_net(self.context) as net:
-                        at_once = num_cores or OBSERVATIONS_AT_ONCE
-                        fetching = await self._fetching(want, record, net, prefer=prefer, observations_at_once=at_once)
-                        results.update(await fetching.run(missing))
-                report = DownloadReport(self.name, want, tuple(results[row["ObsID"]] for row in rows))
-                failed = len(report.failed)
-            finally:
-                publish(DownloadEnded(self.name, failed))
-            self._downloaded = all(one.state != "partial" for one in report.observations)
-            self._downloaded_type = await anyio.to_thread.run_sync(self._type_on_disk, record, report)
-        finally:
-            await anyio.to_thread.run_sync(record.close)
+        await self.ready_to_download(all_observations=all_observations, credentials=credentials)
+        async with self.open_downloads(want, prefer=prefer, observations_at_once=num_cores) as downloads:
+            report = await downloads.all()
         if report.failed and on_error == "raise":
             raise DAXADownloadError.of(report.failed)
         if report.failed and on_error == "warn":
@@ -288,34 +319,38 @@ class Downloading(Filters):
         DownloadPlan
         """
         from daxa.mission.download import DownloadPlan
-        from daxa.net.client import open_net
-        from daxa.store.downloads import DownloadRecord
 
-        want = self._want(download_raw, download_products)
+        want = self.wanted(download_raw, download_products)
         prefer = _checked(None, "raise", locations)
         await self._begin(all_observations)
-        record = await anyio.to_thread.run_sync(DownloadRecord.open, self._raw)
-        try:
-            rows = self._rows()
-            here = await anyio.to_thread.run_sync(self._complete, record, want, rows)
-            async with open_net(self.context) as net:
-                fetching = await self._fetching(want, record, net, prefer=prefer)
-                files, present, causes = await fetching.plan([row for row in rows if row["ObsID"] not in here])
-        finally:
-            await anyio.to_thread.run_sync(record.close)
-        return DownloadPlan(self.name, tuple(files), present + len(here), causes)
+        async with self.open_downloads(want, prefer=prefer) as downloads:
+            files, present, causes = await downloads.plan()
+        return DownloadPlan(self.name, tuple(files), present, causes)
 
-    def _complete(self, record: DownloadRecord, want: Want, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    def _complete(self, record: DownloadRecord, want: Want, obs_ids: Iterable[str]) -> set[str]:
         service = self._service
-        return {row["ObsID"] for row in rows if record.complete(row["ObsID"], want, service)}
+        return {obs_id for obs_id in obs_ids if record.complete(obs_id, want, service)}
 
-    def _type_on_disk(self, record: DownloadRecord, report: DownloadReport) -> str | None:
-        """What all complete observations have, whenever it was fetched."""
-        complete = {one.obs_id for one in report.observations if one.state in ("present", "complete")}
-        parts = [set(entry.wanted) for entry in record.observations() if entry.obs_id in complete]
+    def note_downloads(self, complete: Collection[str], over: bool) -> None:
+        """Take notice of what a download did. Reads the record of what was fetched.
+
+        Parameters
+        ----------
+        complete : collection of str
+            ObsIDs of which all that was wanted is here.
+        over : bool
+            Whether nothing that the archives hold is missing of any.
+        """
+        from daxa.store.downloads import DownloadRecord
+
+        self._downloaded, self._downloaded_type = over, None
+        if not complete or not DownloadRecord.exists(self._raw):
+            return
+        with DownloadRecord.open(self._raw, create=False) as record:
+            parts = [set(entry.wanted) for entry in record.observations() if entry.obs_id in complete]
         common = set.intersection(*parts) if parts else set()
         names = {"raw": "raw", "products": "preprocessed"}
-        return "+".join(names[part] for part in ("raw", "products") if part in common) or None
+        self._downloaded_type = "+".join(names[part] for part in ("raw", "products") if part in common) or None
 
     def _leave_out_proprietary(self, credentials: Any) -> None:
         """Leave out what is not public yet, with a warning; recorded, so that an update looks again."""
@@ -344,6 +379,12 @@ class Downloading(Filters):
         )
         self.apply(public, "what is public")
         self.record("exclude_proprietary", {})
+
+
+async def _closed(record: DownloadRecord) -> None:
+    """Close a record whatever happens to the caller."""
+    with anyio.CancelScope(shield=True):
+        await anyio.to_thread.run_sync(record.close)
 
 
 def _checked(num_cores: Any, on_error: str, locations: Sequence[str]) -> tuple[str, ...]:

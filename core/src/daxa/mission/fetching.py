@@ -98,6 +98,7 @@ class Fetching:
     prefer: tuple[str, ...] = ()
     observations_at_once: int = OBSERVATIONS_AT_ONCE
     stopped: list[StorageError] = field(factory=list, init=False)
+    files_at_once: anyio.Semaphore = field(factory=lambda: anyio.Semaphore(FILES_AT_ONCE), init=False)
 
     async def run(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, ObservationResult]:
         """Fetch what is missing of some observations.
@@ -113,13 +114,12 @@ class Fetching:
             By ObsID.
         """
         results: dict[str, ObservationResult] = {}
-        at_once, files = anyio.Semaphore(self.observations_at_once), anyio.Semaphore(FILES_AT_ONCE)
+        at_once = anyio.Semaphore(self.observations_at_once)
 
         async def one(row: Mapping[str, Any]) -> None:
             async with at_once:
-                result = await self._observation(row, files)
+                result = await self.observation(row)
             results[result.obs_id] = result
-            self.context.events.publish(ObservationFetched(self.name, result.obs_id, result.cause))
 
         async with anyio.create_task_group() as group:
             for row in rows:
@@ -185,14 +185,20 @@ class Fetching:
                 return location.size is None or served is None or location.size == served
         return False
 
-    async def _observation(self, row: Mapping[str, Any], slots: anyio.Semaphore) -> ObservationResult:
+    async def observation(self, row: Mapping[str, Any]) -> ObservationResult:
+        """Fetch what is missing of one observation, given its row of the catalogue; tells when it has ended."""
+        result = await self._observation(row)
+        self.context.events.publish(ObservationFetched(self.name, result.obs_id, result.cause))
+        return result
+
+    async def _observation(self, row: Mapping[str, Any]) -> ObservationResult:
         obs_id, began = str(row["ObsID"]), time.monotonic()
         known = await self._known(obs_id)
         files: list[FileResult] = []
         failure: Exception | None = None
 
         async def one(remote: RemoteFile) -> None:
-            async with slots:
+            async with self.files_at_once:
                 files.append(await self._file(remote, known))
 
         async with anyio.create_task_group() as group:

@@ -183,6 +183,10 @@ class DownloadRecord:
             return False
         return (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns)
 
+    def intact_files(self, obs_id: str) -> list[str]:
+        """Return the paths of an observation's files that are on disk as they were recorded."""
+        return [entry.path for entry in self.files(obs_id) if self.intact(entry)]
+
     def observation(self, obs_id: str) -> ObservationEntry | None:
         """Return how the last attempt on an observation ended; None if there was none."""
         found = self.db.read("SELECT * FROM observations WHERE obs_id = ?", (obs_id,))
