@@ -52,6 +52,15 @@ def test_daxas_own_file_is_read_and_never_written(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_memory(monkeypatch):
+    assert 1e8 < Config().memory < 1e15  # what the machine has
+    monkeypatch.setenv("DAXA_MEMORY", "16 GB")
+    assert Config().memory == 16e9
+    for wrong in ("plenty", "-1 GB", "0", "nan"):
+        with pytest.raises(DAXAConfigError, match="16 GB"):
+            _ = Config(arguments={"memory": wrong}).memory
+
+
 @pytest.mark.parametrize("cores", ["0", "-2", "many", "1.5", "100000", True])
 def test_cores_that_cannot_be_used(cores, monkeypatch):
     with pytest.raises(DAXAConfigError) as caught:

@@ -18,7 +18,9 @@ from typing import Any, Final
 import platformdirs
 from attrs import Factory, define, field, frozen
 
-from daxa.exceptions import DAXAConfigError
+from daxa import machine
+from daxa.exceptions import DAXAConfigError, InvalidParameterError
+from daxa.sizes import size_in_bytes
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", ""})
@@ -49,6 +51,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "output": "directory that takes downloads and archives",
     "cache": "directory of the catalogue cache",
     "cores": "most tasks at once; -1 takes nine tenths of the machine's cores",
+    "memory": "what all tasks together may use, e.g. 16 GB; by default what the machine has",
     "offline": "use the cache only, open no connection",
     "pfiles_path": "system parameter files of HEASoft, where they are not beside the tools",
     "events": "file that takes every event as a JSON line",
@@ -217,6 +220,25 @@ class Config:
                 value=setting.value,
             )
         return number
+
+    @property
+    def memory(self) -> float:
+        """Bytes of memory that all tasks together may use."""
+        setting = self.setting("memory")
+        if setting.value is None:
+            return machine.memory()
+        try:
+            size = size_in_bytes(setting.value)
+        except InvalidParameterError:
+            size = 0.0
+        if not size:
+            raise DAXAConfigError(
+                f"memory is {setting.value!r} (from {setting.source}).",
+                expected="a size such as '16 GB'",
+                remedy="correct the setting",
+                value=setting.value,
+            )
+        return size
 
     @property
     def offline(self) -> bool:

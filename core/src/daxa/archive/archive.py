@@ -33,6 +33,7 @@ from daxa.store.records import ArchiveRecord
 if TYPE_CHECKING:
     from daxa.mission.base import Mission
     from daxa.process import Process
+    from daxa.schedule.driver import Driver
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +112,7 @@ class Archive(Reading):
         self._loops: list[int] = []
         self._loops_lock = threading.Lock()
         self._last_run: RunSummary | None = None
+        self._drivers: list[Driver] = []
 
     # --- opening and closing ----------------------------------------------------------------------------------------
 
@@ -360,10 +362,38 @@ class Archive(Reading):
         """
         return await anyio.to_thread.run_sync(lambda: check_products(self._root, self._opened.products()))
 
+    def cancel(self, hard: bool = False) -> bool:
+        """End the run that is under way, from another task or thread: admit nothing more, let what runs end.
+
+        Parameters
+        ----------
+        hard : bool
+            End what runs, too.
+
+        Returns
+        -------
+        bool
+            Whether there was a run. Its call returns a summary, as it does after Ctrl-C.
+        """
+        drivers = tuple(self._drivers)
+        for driver in drivers:
+            driver.cancel(hard)
+        return bool(drivers)
+
+    @contextmanager
+    def _under_way(self, driver: Driver) -> Iterator[None]:
+        self._drivers.append(driver)
+        try:
+            yield
+        finally:
+            self._drivers.remove(driver)
+
     async def _run(self, wanted: Mapping[str, Sequence[str]], request: RunRequest) -> RunSummary:
         with self._one_loop():
             async with self._writing() as record:
-                summary = await run_processes(self._root, record, self._missions, wanted, request, self._context)
+                summary = await run_processes(
+                    self._root, record, self._missions, wanted, request, self._context, self._under_way
+                )
         self._last_run = summary
         return summary
 

@@ -60,7 +60,7 @@ def place(source: Path, target: Path, *, move: bool = False) -> None:
     StorageError
         If the disk is full or read-only; the target is then as it was.
     """
-    part = target.with_name(f".{target.name}.part{os.getpid()}")
+    part = target.with_name(f".{target.name}.part")  # one name for all runs: what a killed one left is put away
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)

@@ -104,7 +104,7 @@ class ArchiveRunner:
         if known is not None and current and not self.force(key) and self.intact(key):
             self._pending[key] = evolve(known, state=State.REUSED, run_id=self.run_id)
             return Reuse(Outcome(State.REUSED, caveats=tuple(known.caveats)))
-        return Run({"cpu": float(process.cpu)})
+        return Run(process.resources)
 
     def _decide_download(self, key: TaskKey) -> Decision:
         assert self.downloads is not None
@@ -165,10 +165,13 @@ class ArchiveRunner:
         process = self._process(key)
         if not process.reveals:
             return None
-        job = self._job(key, process, self.root / layout.SCRATCH / "reveal")
+        made = {one.key: self.root / one.path for one in self.record.products_of(key)}
+        job = evolve(self._job(key, process, self.root / layout.SCRATCH / "reveal"), outputs=made)
         children = process.children(job)
         assert key.data_id.obs_id is not None
-        self.record.put_children(key.data_id.mission, key.data_id.obs_id, children, key.data_id.inst or "")
+        self.record.put_children(
+            key.data_id.mission, key.data_id.obs_id, children, key.data_id.inst or ""
+        ).result()  # called in a thread, and what cannot be recorded must not count as revealed
         return revealed(plan, key.data_id, children)
 
     async def _fetch(self, key: TaskKey, attempt: int) -> Outcome:

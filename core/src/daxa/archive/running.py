@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import anyio
 import anyio.to_thread
 from attrs import field, frozen
 
+from daxa import machine
 from daxa.archive.downloads import ArchiveDownloads
 from daxa.archive.plan import DOWNLOAD, Exposure, MissionPlan, choose_missions
 from daxa.archive.runner import ArchiveRunner
@@ -263,6 +264,7 @@ async def run_processes(
     wanted: Mapping[str, Sequence[str]],
     request: RunRequest,
     context: Context,
+    under_way: Callable[[Driver], AbstractContextManager[Any]] = nullcontext,
 ) -> RunSummary:
     """Run processes, and what they need, on an archive held for writing.
 
@@ -280,6 +282,8 @@ async def run_processes(
         The rest of what was asked.
     context : Context
         The surroundings.
+    under_way : callable, optional
+        Told of the driver, as a context manager around its run.
     """
     plans, graph = await anyio.to_thread.run_sync(plan_run, missions, wanted, request, context)
     cores = request.num_cores or context.config.cores
@@ -308,11 +312,11 @@ async def run_processes(
                 downloads=downloads,
                 time_limit=request.time_limit,
             )
-            capacity = {"cpu": float(cores), **downloads.capacity}
-            driver = Driver(graph, runner, capacity=capacity, publish=context.events.publish)
-            with _interrupts(driver) as interrupted:
+            capacity = await anyio.to_thread.run_sync(_capacity, context, root, cores)
+            driver = Driver(graph, runner, capacity={**capacity, **downloads.capacity}, publish=context.events.publish)
+            with _interrupts(driver) as interrupted, under_way(driver):
                 counts = await driver.run()
-                was_interrupted = interrupted()
+                was_interrupted = interrupted() or driver.cancelled
     finally:
         with anyio.CancelScope(shield=True):
             await record.end_run(run_id)
@@ -330,6 +334,11 @@ async def run_processes(
         downloads=tuple(downloads.results),
         stopped=downloads.stopped,
     )
+
+
+def _capacity(context: Context, root: Path, cores: int) -> dict[str, float]:
+    """What the tasks of a run share."""
+    return {"cpu": float(cores), "memory": context.config.memory, "scratch": max(machine.free_space(root), 1.0)}
 
 
 def _executor_target(context: Context, name: str) -> str:

@@ -11,6 +11,7 @@ from attrs import Factory, define, field, frozen
 
 from daxa.exceptions import InvalidParameterError, PluginError
 from daxa.ids import DataId, check_component
+from daxa.sizes import size_in_bytes
 from daxa.specs import Child
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ class Process:
     message: str = ""
     version: str = "1"
     cpu: int = 1
+    memory: float = 0.0
+    scratch: float = 0.0
     keep: Mapping[str, str] = Factory(dict)
     _applies: Callable[..., bool | str] | None = field(default=None, alias="applies_with")
     _variants: Callable[..., Sequence[str]] | None = field(default=None, alias="variants_with")
@@ -120,6 +123,11 @@ class Process:
     def reveals(self) -> bool:
         """Whether the process brings new data ids to light."""
         return self._reveal is not None
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """What a task holds while it runs: cores, and bytes of memory and of scratch space."""
+        return {"cpu": float(self.cpu), "memory": self.memory, "scratch": self.scratch}
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -239,6 +247,8 @@ def process(
     message: str = "",
     version: str = "1",
     cpu: int = 1,
+    memory: str | float = 0,
+    scratch: str | float = 0,
     keep: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., Any]], Process]:
     """Declare a step of reduction.
@@ -271,6 +281,9 @@ def process(
         Raised when the same inputs give other products.
     cpu : int
         Cores a task keeps busy.
+    memory, scratch : str or float
+        Memory, and space in its scratch directory, that a task needs, e.g. ``"2 GB"``; a bare number counts bytes. As
+        many tasks run side by side as there is memory and disk space for.
     keep : mapping, optional
         Product key to how long an intermediate product is kept, e.g. ``"until:cleaned_rgs_event_lists"``.
     """
@@ -304,6 +317,8 @@ def process(
             message=message or (name or body.__name__).replace("_", " ").capitalize(),
             version=version,
             cpu=cpu,
+            memory=size_in_bytes(memory, f"The memory of {body.__qualname__}"),
+            scratch=size_in_bytes(scratch, f"The scratch space of {body.__qualname__}"),
             keep=dict(keep or {}),
         )
 

@@ -177,7 +177,7 @@ class Driver:
         self._pausing: set[TaskKey] = set()
         self._unwritten: list[Transition] = []
         self._told = 0
-        self._stopping = self._hard = False
+        self._stopping = self._hard = self._cancelled = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: Exception | None = None
 
@@ -218,11 +218,16 @@ class Driver:
         hard : bool
             End what runs, too.
         """
-        self._stopping = True
+        self._stopping = self._cancelled = True
         self._hard = self._hard or hard
         if (loop := self._loop) is not None:
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(self._wake)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether :meth:`cancel` was called."""
+        return self._cancelled
 
     def _wake(self) -> None:
         with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):  # the run is over
