@@ -137,7 +137,8 @@ def test_every_hook_is_heard(monkeypatch):
     assert set(registry.missions) == {"vela"} and registry.process_modules == ("json",)
     assert registry.tools["velasoft"].executables == ("velachain",)
     assert registry.executors["far"].target == "somewhere:Far"
-    assert registry.recipe("vela").name == "full_vela" and registry.recipe("other").name == "any"
+    assert [one.name for one in registry.recipes_for("vela")] == ["full_vela", "any"]
+    assert [one.name for one in registry.recipes_for("other")] == ["any"]
     assert context.service_url("VELA") == "https://vela.example/data/"
     monkeypatch.setenv("DAXA_URL_VELA", "http://127.0.0.1:1/")
     assert context.service_url("VELA") == "http://127.0.0.1:1/"

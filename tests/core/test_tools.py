@@ -6,8 +6,9 @@ import subprocess
 import pytest
 
 from daxa.api import ToolSpec
-from daxa.exceptions import MissingToolError
-from daxa.tools import find, python_environment, task_environment
+from daxa.environments import python_environment, task_environment
+from daxa.exceptions import DAXAConfigError, MissingToolError
+from daxa.tools import find
 
 
 @pytest.fixture
@@ -37,12 +38,76 @@ SPEC = ToolSpec(
 
 def test_found_on_the_path(velasoft):
     found = find(SPEC, {"PATH": f"{velasoft}/bin:/bin"})
-    assert found.path.startswith(str(velasoft)) and found.version().startswith("velachain 3.2")
+    assert found.path.startswith(str(velasoft)) and found.version() == "3.2"
 
 
 def test_found_by_its_activation_script(velasoft):
     found = find(SPEC, {"PATH": "/bin", "VELA_HOME": str(velasoft)})
     assert found.environment["VELA_DIR"] == str(velasoft)
+
+
+def test_of_the_environment_only_what_the_tool_needs_is_taken(velasoft):
+    from attrs import evolve
+
+    variables = {
+        "PATH": f"{velasoft}/bin:/bin",
+        "VELA_DIR": "/v",
+        "VELA_CCF": "/c",
+        "SECRET": "hunter2",
+        "PFILES": "a;b",
+    }
+    assert set(find(SPEC, variables).environment) == {"PATH", "PFILES"}
+    taken = find(evolve(SPEC, variables=("VELA_*",)), variables).environment
+    assert set(taken) == {"PATH", "PFILES", "VELA_DIR", "VELA_CCF"}
+
+
+def test_found_where_the_user_says(velasoft, tmp_path):
+    plain = {"PATH": "/usr/bin:/bin"}
+    for where in (str(velasoft), f"script:{velasoft}/init.sh"):
+        found = find(SPEC, plain, where)
+        assert found.environment["VELA_DIR"] == str(velasoft) and str(velasoft) in found.found
+    script = velasoft / "etc" / "conda" / "activate.d" / "vela.sh"
+    script.parent.mkdir(parents=True)
+    script.write_text("export VELA_CALDB=$CONDA_PREFIX/caldb\n")
+    found = find(SPEC, plain, f"conda:{velasoft}")
+    assert found.environment["VELA_CALDB"] == f"{velasoft}/caldb" and found.version() == "3.2"
+    envs = tmp_path / "envs"
+    envs.mkdir()
+    (envs / "vela").symlink_to(velasoft)
+    assert find(SPEC, {**plain, "CONDA_ENVS_PATH": str(envs)}, "conda:vela").version() == "3.2"
+    box = tmp_path / "run in box"
+    box.write_text(f'#!/bin/sh\nPATH="{velasoft}/bin:$PATH" exec "$@"\n')
+    box.chmod(0o755)
+    boxed = find(SPEC, plain, f"container:'{box}'")
+    assert boxed.prefix == (str(box),) and boxed.version() == "3.2"
+    with pytest.raises(MissingToolError, match="container"):
+        find(SPEC, plain, "container:/no/such/program")
+    for where in ("/nowhere", "script:/nowhere", "conda:nothing"):
+        with pytest.raises(MissingToolError, match="DAXA_TOOL_VELASOFT"):
+            find(SPEC, plain, where)
+    for where in ("", "ship:far", "script:", "container: "):
+        with pytest.raises(DAXAConfigError, match="container:COMMAND"):
+            find(SPEC, plain, where)
+
+
+def test_its_calibration_is_told_apart(tmp_path):
+    from attrs import evolve
+
+    spec = ToolSpec(name="v", title="V", calibration_variable="VELA_CCF", calibration_files=("*.CCF",))
+    variables = {"PATH": "/bin", "VELA_CCF": str(tmp_path)}
+    assert find(spec, variables).calibration() == "missing"
+    (tmp_path / "A_0001.CCF").write_text("a")
+    (tmp_path / "notes.txt").write_text("not part of it")
+    first = find(spec, variables).calibration()
+    assert first.startswith("1 files, the newest of 20")
+    (tmp_path / "notes.txt").write_text("changed")
+    assert find(spec, variables).calibration() == first
+    (tmp_path / "A_0002.CCF").write_text("b")
+    assert (
+        find(spec, variables).calibration().startswith("2 files")
+        and find(spec, {"PATH": ""}).calibration() == "missing"
+    )
+    assert find(evolve(spec, calibration_variable=None), variables).calibration() == ""
 
 
 @pytest.mark.parametrize("variables", [{}, {"PATH": "/bin"}, {"PATH": "/bin", "VELA_HOME": "/nowhere"}])

@@ -2,7 +2,6 @@
 
 import anyio
 import pytest
-from tests.integration.test_archive import BASE, event_list, sample
 
 from daxa import Archive
 from daxa.context import Context, use_context
@@ -10,6 +9,8 @@ from daxa.events import TaskChanged
 from daxa.exceptions import NetworkError
 from daxa.outcome import State
 from daxa_testing.sky import Sky
+
+from .test_archive import BASE, event_list, sample
 
 pytestmark = pytest.mark.anyio
 

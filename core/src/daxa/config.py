@@ -26,6 +26,7 @@ _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", ""})
 
 SERVICE_PREFIX: Final = "url_"
+TOOL_PREFIX: Final = "tool_"
 
 
 @frozen
@@ -59,7 +60,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "xsa_password": "password there; never shown",
     "sky": "set by `daxa sky`: the run sees the offline sky, not the real archives",
 }
-"""Every setting with its meaning; addresses of services come on top, as ``url_<service>``."""
+"""Every setting with its meaning; addresses of services and places of tools come on top, as ``url_<service>`` and
+``tool_<name>``."""
 
 _DAXA_CFG_KEYS: Final = {"output": "daxa_save_path", "cores": "num_cores", "pfiles_path": "pfiles_path"}
 
@@ -87,13 +89,21 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise DAXAConfigError(
             f"The configuration file {path} cannot be read: {problem}.",
-            expected="TOML with keys such as output, cache, cores, offline and a table [url]",
+            expected="TOML with keys such as output, cache, cores, offline, and tables [url] and [tool]",
             remedy="correct the file, or name another with DAXA_CONFIG",
             path=str(path),
         ) from problem
     flat = {key.lower(): value for key, value in table.items() if not isinstance(value, dict)}
-    for key, value in table.get("url", {}).items():
-        flat[SERVICE_PREFIX + key.lower()] = value
+    for name, prefix in (("url", SERVICE_PREFIX), ("tool", TOOL_PREFIX)):
+        entries = table.get(name, {})
+        if not isinstance(entries, dict):
+            raise DAXAConfigError(
+                f"{name} is {entries!r} in the configuration file {path}.",
+                expected=f"a table [{name}]",
+                remedy="correct the file",
+                path=str(path),
+            )
+        flat.update({prefix + key.lower(): value for key, value in entries.items()})
     return flat
 
 
@@ -250,6 +260,11 @@ class Config:
         """Address of the offline sky the run sees, if it sees one."""
         value = self.setting("sky").value
         return str(value) if value else None
+
+    def tool(self, name: str) -> str | None:
+        """Where the user says that external software is; None if it is to be looked for."""
+        value = self.setting(TOOL_PREFIX + name.lower()).value
+        return None if value is None else str(value)
 
     def service(self, name: str, default: str) -> Setting:
         """Address of a service, without trailing blanks.

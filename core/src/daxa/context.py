@@ -21,6 +21,7 @@ from daxa.specs import load_target
 
 if TYPE_CHECKING:
     from daxa.hosts import HostLimits
+    from daxa.tools import FoundTool
 
 
 CORE_SUBSCRIBERS: Final = (
@@ -97,6 +98,20 @@ class Context:
 
                 self._hosts = HostLimits()
             return self._hosts
+
+    def find_tool(self, name: str) -> FoundTool:
+        """Find external software that a plugin describes. Starts programs, and waits for them.
+
+        Raises
+        ------
+        MissingToolError
+            If it is not here.
+        KeyError
+            If no plugin describes it.
+        """
+        from daxa.tools import find
+
+        return find(self.registry.tools[name], where=self.config.tool(name))
 
     def service_url(self, name: str) -> str:
         """Address of a registered service, as the configuration has it.

@@ -227,13 +227,8 @@ class Registry:
             )
         return known[name]
 
-    def recipe(self, mission: str) -> Recipe | None:
-        """The chain that ``arch.process()`` runs for a mission: its own, else one for any mission."""
+    def recipes_for(self, mission: str) -> list[Recipe]:
+        """The chains that ``arch.process()`` may run for a mission, best first: its own, then those for any mission."""
         candidates = [recipe for recipe in self.recipes.values() if recipe.default]
-        for recipe in candidates:
-            if mission in recipe.missions:
-                return recipe
-        for recipe in candidates:
-            if not recipe.missions:
-                return recipe
-        return None
+        own = [recipe for recipe in candidates if mission in recipe.missions]
+        return own + [recipe for recipe in candidates if not recipe.missions]

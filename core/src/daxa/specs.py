@@ -151,10 +151,18 @@ class ToolSpec:
         Environment variable that names the installation.
     activation : str, optional
         Path below the installation, of the shell script that sets the tool's environment.
+    variables : tuple of str
+        Environment variables it needs where it is active already; ``*`` stands for any characters, e.g. ``SAS_*``.
+        Search paths, ``PFILES``, and those that name the installation and the calibration are taken anyway.
     version_command : tuple of str
-        Arguments that print the version.
+        Program and arguments that print the version.
+    version_pattern : str
+        Regular expression that finds the version in what is printed; its first group, if it has one.
     calibration_variable : str, optional
-        Environment variable that names the calibration.
+        Environment variable that names the directory of the calibration.
+    calibration_files : tuple of str
+        Patterns of file names below that directory that tell one calibration from another; by default all files in
+        it.
     remedy : str
         What to do when it is missing.
     """
@@ -164,8 +172,11 @@ class ToolSpec:
     executables: tuple[str, ...] = field(default=(), converter=_tuple)
     home_variable: str | None = None
     activation: str | None = None
-    version_command: tuple[str, ...] = ()
+    variables: tuple[str, ...] = field(default=(), converter=_tuple)
+    version_command: tuple[str, ...] = field(default=(), converter=_tuple)
+    version_pattern: str = r"\d+(?:\.\d+)+"
     calibration_variable: str | None = None
+    calibration_files: tuple[str, ...] = field(default=(), converter=_tuple)
     remedy: str = ""
 
 

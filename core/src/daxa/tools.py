@@ -1,28 +1,43 @@
-"""External software: finding it, and the environment of a task.
+"""External software: where it is, which version and which calibration it has.
 
-A task's environment is built from nothing: a short list of variables of the user's, the tools' own, and directories
-that belong to the task alone, so that tasks side by side share neither parameter files nor temporary ones.
+It is looked for where the settings say, else in the environment as it is, else by its activation script. No shell sees
+a user's text: paths are handed to fixed commands as arguments.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
+import shlex
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
-from attrs import field, frozen
+from attrs import define, field
 
-from daxa.exceptions import MissingToolError
+from daxa.exceptions import DAXAConfigError, MissingToolError
 from daxa.specs import ToolSpec
 
 KEPT: Final = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME")
-BASE_PATH: Final = ("/usr/local/bin", "/usr/bin", "/bin")
+"""Variables of the user's that every task sees."""
+SEARCHED: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PERL5LIB", "PERLLIB", "PYTHONPATH")
+"""Lists of directories that active software adds to."""
+_ALWAYS: Final = (*SEARCHED, "PFILES", "CONDA_PREFIX")
+_ASK_SECONDS: Final = 120
+
+_ACTIVATE: Final = '. "$1" >/dev/null 2>&1; env -0'
+_ACTIVATE_CONDA: Final = (
+    'export CONDA_PREFIX="$1" PATH="$1/bin:$PATH";'
+    ' for one in "$1"/etc/conda/activate.d/*.sh; do [ -f "$one" ] && . "$one" >/dev/null 2>&1; done; env -0'
+)
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class FoundTool:
     """External software as it is installed here.
 
@@ -32,10 +47,17 @@ class FoundTool:
         What it is.
     environment : Mapping
         The variables it needs.
+    prefix : tuple of str
+        Words in front of every command, for software in a container.
+    found : str
+        How it was found, for people.
     """
 
     spec: ToolSpec
     environment: Mapping[str, str] = field(factory=dict)
+    prefix: tuple[str, ...] = ()
+    found: str = "on the search path"
+    _version: str | None = field(default=None, init=False)
 
     @property
     def path(self) -> str:
@@ -43,40 +65,60 @@ class FoundTool:
         return self.environment.get("PATH", "")
 
     def version(self) -> str:
-        """Ask it for its version; empty if it does not tell."""
+        """Ask it, once, for its version; empty if it does not tell."""
+        if self._version is None:
+            self._version = self._ask_version()
+        return self._version
+
+    def _ask_version(self) -> str:
         if not self.spec.version_command:
             return ""
         try:
             done = subprocess.run(
-                list(self.spec.version_command),
+                [*self.prefix, *self.spec.version_command],
                 env=dict(self.environment),
                 capture_output=True,
                 text=True,
-                timeout=60,
+                errors="replace",
+                timeout=_ASK_SECONDS,
                 stdin=subprocess.DEVNULL,
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired):
             return ""
-        return (done.stdout or done.stderr).strip()
+        match = re.search(self.spec.version_pattern, f"{done.stdout}\n{done.stderr}")
+        return (match[1] if match.groups() else match[0]) if match else ""
+
+    def calibration(self) -> str:
+        """Say which calibration it has: number of files, date of the newest, and a hash of their names and sizes.
+
+        Empty if the tool has none; ``missing`` if there should be one.
+        """
+        variable = self.spec.calibration_variable
+        if variable is None:
+            return ""
+        files = [one for base in self.environment.get(variable, "").split(os.pathsep) for one in self._files(base)]
+        if not files:
+            return "missing"
+        digest = hashlib.sha256("\n".join(f"{name} {size}" for name, size, _ in sorted(files)).encode()).hexdigest()
+        newest = time.strftime("%Y-%m-%d", time.gmtime(max(changed for _, _, changed in files)))
+        return f"{len(files)} files, the newest of {newest} ({digest[:8]})"
+
+    def _files(self, base: str) -> Iterator[tuple[str, int, float]]:
+        if not base or not Path(base).is_dir():
+            return
+        for pattern in self.spec.calibration_files or ("*",):
+            for path in Path(base).glob(pattern):
+                try:
+                    status = path.stat()
+                except OSError:
+                    continue
+                if path.is_file():
+                    yield str(path.relative_to(base)), status.st_size, status.st_mtime
 
 
-def _activated(script: Path) -> dict[str, str]:
-    """The environment an activation script makes, of a shell that is told the script's path as an argument."""
-    done = subprocess.run(
-        ["/bin/sh", "-c", '. "$1" >/dev/null 2>&1; env -0', "sh", str(script)],
-        env={name: os.environ[name] for name in (*KEPT, "PATH", "HOME") if name in os.environ},
-        capture_output=True,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    pairs = (entry.partition(b"=") for entry in done.stdout.split(b"\0") if b"=" in entry)
-    return {name.decode(): value.decode(errors="surrogateescape") for name, _, value in pairs}
-
-
-def find(spec: ToolSpec, environment: Mapping[str, str] | None = None) -> FoundTool:
-    """Find external software: in the environment as it is, or by its activation script.
+def find(spec: ToolSpec, environment: Mapping[str, str] | None = None, where: str | None = None) -> FoundTool:
+    """Find external software.
 
     Parameters
     ----------
@@ -84,92 +126,138 @@ def find(spec: ToolSpec, environment: Mapping[str, str] | None = None) -> FoundT
         What is looked for.
     environment : Mapping, optional
         Variables to look in; by default the process's.
+    where : str, optional
+        What the user says: a directory that holds the installation, ``script:PATH`` of an activation script,
+        ``conda:NAME`` or ``conda:PATH`` of a conda environment, or ``container:COMMAND``, the words in front of every
+        command, such as ``container:apptainer exec /images/sas.sif``.
 
     Raises
     ------
     MissingToolError
         If it is not here, or one of its programs is missing.
+    DAXAConfigError
+        If `where` says something else.
     """
     variables = os.environ if environment is None else environment
+    missing: list[str] = []
+    for found in _candidates(spec, variables, where):
+        missing = [name for name in spec.executables if not _has(found, name)]
+        if not missing:
+            return found
+    missing = missing or list(spec.executables)
+    expected = "its programs on PATH"
+    if spec.home_variable:
+        expected += f", or {spec.home_variable} naming the installation"
+    raise MissingToolError(
+        f"{spec.title} is not here: {', '.join(missing)} cannot be found" + (f" by {where!r}." if where else "."),
+        expected=f"{expected}, or DAXA_TOOL_{spec.name.upper()} saying where it is",
+        remedy=spec.remedy or f"install {spec.title} and activate it",
+        tool=spec.name,
+    )
+
+
+def _candidates(spec: ToolSpec, variables: Mapping[str, str], where: str | None) -> Iterator[FoundTool]:
+    if where is not None:
+        yield _told(spec, variables, where)
+        return
+    patterns = (*_ALWAYS, *spec.variables, spec.home_variable or "", spec.calibration_variable or "")
+    active = {name: value for name, value in variables.items() if any(fnmatchcase(name, one) for one in patterns)}
+    yield FoundTool(spec=spec, environment=active)
     home = variables.get(spec.home_variable) if spec.home_variable else None
-    found = dict(variables)
-    missing = [name for name in spec.executables if shutil.which(name, path=found.get("PATH", "")) is None]
-    if missing and home and spec.activation:
-        script = Path(home) / spec.activation
-        if script.is_file():
-            found = _activated(script)
-            missing = [name for name in spec.executables if shutil.which(name, path=found.get("PATH", "")) is None]
-    if missing:
+    if home and spec.activation and (Path(home) / spec.activation).is_file():
+        yield _by_script(spec, variables, Path(home) / spec.activation)
+
+
+def _told(spec: ToolSpec, variables: Mapping[str, str], where: str) -> FoundTool:
+    kind, colon, rest = where.partition(":")
+    if kind == "container" and rest.strip():
+        kept = {name: variables[name] for name in (*KEPT, "PATH", "HOME") if name in variables}
+        return FoundTool(spec=spec, environment=kept, prefix=tuple(shlex.split(rest)), found=f"in {rest.strip()}")
+    if kind == "script" and rest:
+        return _by_script(spec, variables, _existing(spec, where, Path(rest).expanduser()))
+    if kind == "conda" and rest:
+        prefix = _existing(spec, where, _conda_prefix(rest, variables))
+        return FoundTool(
+            spec=spec,
+            environment=_activated(_ACTIVATE_CONDA, prefix, variables),
+            found=f"in the conda environment {prefix}",
+        )
+    if not colon and where and spec.activation:
+        return _by_script(spec, variables, _existing(spec, where, Path(where).expanduser() / spec.activation))
+    if not colon and where:
+        directory = _existing(spec, where, Path(where).expanduser())
+        path = f"{directory / 'bin'}{os.pathsep}{variables.get('PATH', '')}"
+        return FoundTool(spec=spec, environment={"PATH": path}, found=f"in {directory}")
+    raise _not_a_place(spec, where)
+
+
+def _existing(spec: ToolSpec, where: str, path: Path) -> Path:
+    if not path.exists():
         raise MissingToolError(
-            f"{spec.title} is not here: {', '.join(missing)} cannot be found.",
-            expected="its programs on PATH"
-            + (f", or {spec.home_variable} naming the installation" if spec.home_variable else ""),
-            remedy=spec.remedy or f"install {spec.title} and activate it",
+            f"{spec.title} is not here: there is no {path}.",
+            expected=f"the place that {where!r} names",
+            remedy=f"correct DAXA_TOOL_{spec.name.upper()}, or the table [tool] of the configuration file",
             tool=spec.name,
         )
-    return FoundTool(spec=spec, environment=found)
+    return path
 
 
-def _own(scratch: Path) -> dict[str, str]:
-    """Directories of a task's own; the directories are made."""
-    own = {"HOME": scratch / ".home", "TMPDIR": scratch / ".tmp"}
-    for path in own.values():
-        path.mkdir(parents=True, exist_ok=True)
-    return {name: str(path) for name, path in own.items()}
-
-
-def task_environment(
-    tools: Iterable[FoundTool], scratch: Path, pfiles: str | None = None, extra: Mapping[str, str] | None = None
-) -> dict[str, str]:
-    """Make the complete environment of a task that runs external software.
-
-    Parameters
-    ----------
-    tools : iterable of FoundTool
-        The software it needs.
-    scratch : Path
-        The task's directory.
-    pfiles : str, optional
-        System parameter files, where the tools do not say.
-    extra : Mapping, optional
-        Variables on top.
-    """
-    made: dict[str, str] = {name: os.environ[name] for name in KEPT if name in os.environ}
-    paths: list[str] = []
-    for tool in tools:
-        made.update({name: value for name, value in tool.environment.items() if name not in ("HOME", "TMPDIR", "PWD")})
-        paths += [one for one in tool.path.split(os.pathsep) if one and one not in paths]
-    made["PATH"] = os.pathsep.join(paths or BASE_PATH)
-    own = scratch / ".pfiles"
-    own.mkdir(parents=True, exist_ok=True)
-    system = made.get("PFILES", "").rpartition(";")[2] or pfiles or ""
-    made.update(_own(scratch))
-    made.update(
-        {
-            "PFILES": f"{own};{system}" if system else str(own),
-            "HEADASNOQUERY": "1",
-            "HEADASPROMPT": "/dev/null",
-            "ASCDS_WORK_PATH": made["TMPDIR"],
-            "ASCDS_TMP": made["TMPDIR"],
-        }
+def _not_a_place(spec: ToolSpec, where: str) -> DAXAConfigError:
+    return DAXAConfigError(
+        f"The setting tool_{spec.name} is {where!r}.",
+        expected="a directory, script:PATH, conda:NAME, conda:PATH or container:COMMAND",
+        remedy=f"correct DAXA_TOOL_{spec.name.upper()}, or the table [tool] of the configuration file",
+        value=where,
     )
-    made.update(extra or {})
-    return made
 
 
-def python_environment(scratch: Path, sky: str | None = None) -> dict[str, str]:
-    """Make the complete environment of a task that calls Python.
+def _conda_prefix(name: str, variables: Mapping[str, str]) -> Path:
+    """Directory of a conda environment, by its path, or by its name where conda keeps environments."""
+    if os.sep in name:
+        return Path(name).expanduser()
+    bases = [Path(one) for one in variables.get("CONDA_ENVS_PATH", "").split(os.pathsep) if one]
+    if "CONDA_EXE" in variables:
+        bases.append(Path(variables["CONDA_EXE"]).parent.parent / "envs")
+    if "MAMBA_ROOT_PREFIX" in variables:
+        bases.append(Path(variables["MAMBA_ROOT_PREFIX"]) / "envs")
+    home = Path(variables.get("HOME", "/"))
+    bases += [home / base / "envs" for base in (".conda", "miniconda3", "miniforge3", "anaconda3", "mambaforge")]
+    return next((base / name for base in bases if (base / name).is_dir()), bases[0] / name)
 
-    Parameters
-    ----------
-    scratch : Path
-        The task's directory.
-    sky : str, optional
-        The offline sky the run sees, if it sees one; products say so.
-    """
-    made = {name: os.environ[name] for name in (*KEPT, "PATH") if name in os.environ}
-    made.update(_own(scratch))
-    made.update({"MPLBACKEND": "Agg", "XDG_CACHE_HOME": made["HOME"], "XDG_CONFIG_HOME": made["HOME"]})
-    if sky:
-        made["DAXA_SKY"] = sky
-    return made
+
+def _by_script(spec: ToolSpec, variables: Mapping[str, str], script: Path) -> FoundTool:
+    return FoundTool(spec=spec, environment=_activated(_ACTIVATE, script, variables), found=f"by {script}")
+
+
+def _activated(activate: str, path: Path, variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment that an activation makes, of a shell that is told the path as an argument."""
+    try:
+        done = subprocess.run(
+            [shutil.which("bash") or "/bin/sh", "-c", activate, "sh", str(path)],
+            env={name: variables[name] for name in (*KEPT, "PATH", "HOME") if name in variables},
+            capture_output=True,
+            timeout=_ASK_SECONDS,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    pairs = (entry.partition(b"=") for entry in done.stdout.split(b"\0") if b"=" in entry)
+    return {name.decode(): value.decode(errors="surrogateescape") for name, _, value in pairs}
+
+
+def _has(found: FoundTool, program: str) -> bool:
+    if not found.prefix:
+        return shutil.which(program, path=found.path) is not None
+    try:
+        done = subprocess.run(
+            [*found.prefix, "which", program],
+            env=dict(found.environment),
+            capture_output=True,
+            timeout=_ASK_SECONDS,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0

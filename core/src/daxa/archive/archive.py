@@ -18,6 +18,7 @@ from daxa.archive.checking import ProductCheck, check_products
 from daxa.archive.declaration import Declaration, declare, load_missions
 from daxa.archive.explaining import TaskExplanation, explain_tasks
 from daxa.archive.reading import Reading
+from daxa.archive.recommended import recommended
 from daxa.archive.running import RunRequest, RunSummary, run_processes
 from daxa.context import Context, current_context
 from daxa.exceptions import (
@@ -319,9 +320,8 @@ class Archive(Reading):
 
     async def process(self, **options: Any) -> RunSummary:
         """Run every mission's recommended chain, with what is installed. Takes the options of :meth:`run`."""
-        recipes = {name: self._context.registry.recipe(name) for name in self.mission_names}
-        wanted = {name: recipe.processes for name, recipe in recipes.items() if recipe is not None}
-        return await self._run(wanted, RunRequest.of(("the recommended chains",), recipes=True, **options))
+        wanted = await anyio.to_thread.run_sync(recommended, self.mission_names, self._context)
+        return await self._run(wanted, RunRequest.of(("the recommended chains",), **options))
 
     def explain(
         self, process: str | Process | None = None, *, obs_ids: Sequence[str] | str | None = None, **params: Any
@@ -343,8 +343,7 @@ class Archive(Reading):
             They print as sentences, e.g. ``runs because parameter filter changed from standard to none``.
         """
         if process is None:
-            recipes = {name: self._context.registry.recipe(name) for name in self.mission_names}
-            wanted = {name: recipe.processes for name, recipe in recipes.items() if recipe is not None}
+            wanted = recommended(self.mission_names, self._context)
             names: tuple[str, ...] = ("the recommended chains",)
         else:
             names = (process if isinstance(process, str) else process.name,)

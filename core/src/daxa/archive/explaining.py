@@ -11,6 +11,7 @@ from attrs import frozen
 from daxa.archive.plan import DOWNLOAD, PREPROCESSED, Exposure, MissionPlan, recorded_children
 from daxa.archive.runner import ArchiveRunner
 from daxa.archive.running import RunRequest, make_plans
+from daxa.archive.software import Software
 from daxa.ids import DataId, TaskKey
 from daxa.outcome import State
 from daxa.schedule.declared import Member
@@ -70,7 +71,8 @@ def explain_tasks(
     """
     plans = make_plans(missions, wanted, request, context)
     obs_ids = None if request.obs_ids is None else set(request.obs_ids)
-    runner = ArchiveRunner.for_reading(root, record, missions, plans)
+    software = Software.of([plan.known[name] for plan in plans.values() for name in plan.processes], context)
+    runner = ArchiveRunner.for_reading(root, record, missions, plans, software)
     made_anew: set[TaskKey] = set()
     found: list[TaskExplanation] = []
     for name, plan in plans.items():
@@ -113,12 +115,12 @@ def _explain(
     known = record.task(key)
     if known is None or not known.state.satisfied:
         if known is None or known.state in (State.WAITING, State.READY):
-            return TaskExplanation(key, True, difference(None, runner.ingredients(key)))
+            return TaskExplanation(key, True, difference(None, runner.ingredients(key, known)))
         cause = f": {known.cause}" if known.cause else ""
         return TaskExplanation(key, True, f"runs because the last time it was {known.state.value}{cause}")
     if above:
         return TaskExplanation(key, True, f"runs because {min(above)} runs")
-    now = runner.ingredients(key)
+    now = runner.ingredients(key, known)
     if known.fingerprint != now.fingerprint:
         before = Ingredients.read(known.ingredients) if known.ingredients else None
         return TaskExplanation(key, True, difference(before, now))

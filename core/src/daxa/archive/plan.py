@@ -126,6 +126,11 @@ class MissionPlan:
             visit(name, None, False)
         return tuple(order)
 
+    @property
+    def processes(self) -> list[str]:
+        """The chain without the steps that are the core's own."""
+        return [name for name in self.chain if name != DOWNLOAD and name not in PREPROCESSED]
+
     def level_of(self, name: str) -> str:
         """Level of a process, with ``product`` resolved."""
         if name == DOWNLOAD:

@@ -15,9 +15,10 @@ from attrs import define, evolve, field
 from daxa.archive import layout
 from daxa.archive.downloads import ArchiveDownloads
 from daxa.archive.evidence import Witnessed, judge
-from daxa.archive.place import HASH_LIMIT, place, sha256
+from daxa.archive.place import HASH_LIMIT, place, sha256, storage_error
 from daxa.archive.plan import DOWNLOAD, PREPROCESSED, MissionPlan, recorded_children, revealed
-from daxa.exceptions import DaxaError, StorageError
+from daxa.archive.software import Software
+from daxa.exceptions import DaxaError, MissingToolError, StorageError
 from daxa.executors.base import CallSpec, Executor, Launch
 from daxa.ids import DataId, TaskKey
 from daxa.outcome import Caveat, FailureKind, Outcome, State
@@ -48,8 +49,8 @@ class ArchiveRunner:
         What is to be run for each.
     executor : Executor, optional
         What runs jobs.
-    environment : callable
-        Makes the complete environment of a job: ``environment(process, scratch)``.
+    software : Software
+        The external software there is.
     run_id : int
         Number of the run in the record.
     force : callable
@@ -65,7 +66,7 @@ class ArchiveRunner:
     missions: Mapping[str, Mission]
     plans: Mapping[str, MissionPlan]
     executor: Executor | None
-    environment: Callable[[Process, Path], Mapping[str, str]]
+    software: Software
     run_id: int
     force: Callable[[TaskKey], bool]
     downloads: ArchiveDownloads | None = None
@@ -74,7 +75,12 @@ class ArchiveRunner:
 
     @classmethod
     def for_reading(
-        cls, root: Path, record: ArchiveRecord, missions: Mapping[str, Mission], plans: Mapping[str, MissionPlan]
+        cls,
+        root: Path,
+        record: ArchiveRecord,
+        missions: Mapping[str, Mission],
+        plans: Mapping[str, MissionPlan],
+        software: Software,
     ) -> ArchiveRunner:
         """Make one that can be asked about tasks, and runs none."""
         return cls(
@@ -83,7 +89,7 @@ class ArchiveRunner:
             missions=missions,
             plans=plans,
             executor=None,
-            environment=lambda _process, _scratch: {},
+            software=software,
             run_id=0,
             force=lambda _key: False,
         )
@@ -98,7 +104,7 @@ class ArchiveRunner:
         if key.process in PREPROCESSED:
             return self._decide_preprocessed(known)
         process = self._process(key)
-        ingredients = self.ingredients(key)
+        ingredients = self.ingredients(key, known)
         self._pending[key] = self._fresh(key, process, ingredients)
         current = known is not None and known.state.satisfied and known.fingerprint == ingredients.fingerprint
         if known is not None and current and not self.force(key) and self.intact(key):
@@ -133,10 +139,13 @@ class ArchiveRunner:
         try:
             await anyio.to_thread.run_sync(partial(_make_clean, scratch))
             outcome = await self._run(key, process, scratch, entry)
-        except StorageError as problem:
+        except (StorageError, MissingToolError) as problem:
             outcome = Outcome(State.FAILED, cause=str(problem), kind=FailureKind.ENVIRONMENT)
         except DaxaError as problem:
             outcome = Outcome(State.FAILED, cause=str(problem), kind=FailureKind.INTERNAL)
+        except OSError as problem:  # of our own directories and files; a program's are its own
+            cause = str(storage_error(problem, Path(problem.filename or scratch)))
+            outcome = Outcome(State.FAILED, cause=cause, kind=FailureKind.ENVIRONMENT)
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(partial(shutil.rmtree, scratch, ignore_errors=True))
@@ -230,11 +239,11 @@ class ArchiveRunner:
     def _launch(
         self, key: TaskKey, process: Process, wanted: Command | Call, scratch: Path, logs: Mapping[str, Path]
     ) -> Launch:
-        environment = dict(self.environment(process, scratch))
+        environment = self.software.environment(process, scratch)
         steps: tuple[tuple[str, ...], ...] = ()
         call = None
         if isinstance(wanted, Command):
-            steps = wanted.steps
+            steps = self.software.steps(process, wanted.steps)
             environment.update(wanted.env)
         else:
             call = CallSpec(target=wanted.target, arguments=wanted.arguments)
@@ -319,8 +328,8 @@ class ArchiveRunner:
             info=self.record.info_of(key.data_id),
         )
 
-    def ingredients(self, key: TaskKey) -> Ingredients:
-        """Everything the products of a task depend on, as it is now."""
+    def ingredients(self, key: TaskKey, known: TaskEntry | None) -> Ingredients:
+        """Everything the products of a task depend on, as it is now; `known` is what is recorded of it."""
         process = self._process(key)
         inputs = {
             " ".join(
@@ -333,12 +342,15 @@ class ArchiveRunner:
             fetched = self.record.task(TaskKey(DOWNLOAD, key.data_id.at("obs")))
             if fetched is not None and fetched.fingerprint:
                 inputs[DOWNLOAD] = fetched.fingerprint
+        tools, calibration = self.software.versions(process, known.ingredients if known is not None else None)
         return Ingredients(
             process=process.name,
             version=process.version,
             variant=key.variant,
             parameters=self.plans[key.data_id.mission].parameters[process.name],
             inputs=inputs,
+            tools=tools,
+            calibration=calibration,
         )
 
     def intact(self, key: TaskKey) -> bool:

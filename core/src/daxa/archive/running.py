@@ -17,6 +17,7 @@ from daxa import machine
 from daxa.archive.downloads import ArchiveDownloads
 from daxa.archive.plan import DOWNLOAD, Exposure, MissionPlan, choose_missions
 from daxa.archive.runner import ArchiveRunner
+from daxa.archive.software import Software
 from daxa.events import RunEnded, RunStarted
 from daxa.exceptions import (
     InvalidParameterError,
@@ -33,13 +34,11 @@ from daxa.schedule.driver import Driver
 from daxa.schedule.graph import Graph
 from daxa.specs import load_target
 from daxa.store.records import ArchiveRecord, TaskEntry
-from daxa.tools import find, python_environment, task_environment
 
 if TYPE_CHECKING:
     from daxa.context import Context
     from daxa.mission.base import Mission
     from daxa.mission.download import ObservationResult
-    from daxa.process import Process
 
 
 @frozen
@@ -110,7 +109,6 @@ class RunRequest:
     num_cores: int | None = None
     time_limit: float | None = None
     disable_progress: bool = False
-    recipes: bool = False
     params: Mapping[str, Any] = field(factory=dict)
 
     @classmethod
@@ -179,7 +177,7 @@ def make_plans(
 
 def _parameters(plan: MissionPlan, given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Give each process of a chain the parameters it knows; one that none knows is refused by what was asked for."""
-    chain = [plan.known[name] for name in plan.chain if name in plan.known]
+    chain = [plan.known[name] for name in plan.processes]
     unknown = {name for name in given if not any(name in process.parameters for process in chain)}
     if unknown:
         plan.known[plan.wanted[-1]].bind(dict.fromkeys(unknown))
@@ -286,6 +284,7 @@ async def run_processes(
         Told of the driver, as a context manager around its run.
     """
     plans, graph = await anyio.to_thread.run_sync(plan_run, missions, wanted, request, context)
+    software = await anyio.to_thread.run_sync(_software, plans, record, context)
     cores = request.num_cores or context.config.cores
     await record.interrupt_running()
     run_id = await record.begin_run({"processes": list(request.names), "params": _jsonable(request.params)})
@@ -306,7 +305,7 @@ async def run_processes(
                 missions=missions,
                 plans=plans,
                 executor=executor,
-                environment=_environment(context),
+                software=software,
                 run_id=run_id,
                 force=force,
                 downloads=downloads,
@@ -336,6 +335,21 @@ async def run_processes(
     )
 
 
+def _software(plans: Mapping[str, MissionPlan], record: ArchiveRecord, context: Context) -> Software:
+    """Look for the software of a run; refuse before anything starts what could not run at all.
+
+    Where all tasks of a process may be there already, its software is missed only by those that are not.
+    """
+    software = Software.of([plan.known[name] for plan in plans.values() for name in plan.processes], context)
+    for plan in plans.values():
+        for name in plan.processes:
+            problem = software.lacking(plan.known[name])
+            made = record.counts(mission=plan.mission, process=name) if problem is not None else {}
+            if problem is not None and not any(state.satisfied for state in made):
+                raise problem
+    return software
+
+
 def _capacity(context: Context, root: Path, cores: int) -> dict[str, float]:
     """What the tasks of a run share."""
     return {"cpu": float(cores), "memory": context.config.memory, "scratch": max(machine.free_space(root), 1.0)}
@@ -353,18 +367,6 @@ def _executor_target(context: Context, name: str) -> str:
             value=name,
         )
     return known[name].target
-
-
-def _environment(context: Context) -> Callable[[Process, Path], Mapping[str, str]]:
-    """What makes the complete environment of a task."""
-
-    def environment(process: Process, scratch: Path) -> Mapping[str, str]:
-        if not process.tools:
-            return python_environment(scratch, context.config.sky)
-        found = [find(context.registry.tools[name]) for name in process.tools]
-        return task_environment(found, scratch, context.config.setting("pfiles_path").value)
-
-    return environment
 
 
 def _jsonable(value: Any) -> Any:

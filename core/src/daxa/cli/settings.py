@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from daxa.cli.options import json_option, print_json, print_table
-from daxa.config import SETTINGS, Setting, config_file
+from daxa.config import SETTINGS, TOOL_PREFIX, Setting, config_file
 from daxa.context import current_context
 
 _SECRET = frozenset({"xsa_password"})
@@ -31,6 +31,7 @@ def config(as_json: bool) -> None:
     registry = context.registry
     for name in sorted(registry.services):
         rows.append(settings.service(name, registry.services[name].url))
+    rows += [settings.setting(TOOL_PREFIX + name) for name in sorted(registry.tools)]
     if as_json:
         print_json(
             {
