@@ -36,6 +36,9 @@ _VERDICT = {
 }
 """States that stand in ``process_success``; the others are absent there."""
 
+_MANY = 1000
+"""Values that are looked up one by one in the record; of more, all rows are read."""
+
 
 def ident_of(entry: TaskEntry) -> str:
     """Key of a task in DAXA's records: the data id without separators, and the variant if there is one."""
@@ -177,7 +180,7 @@ class Reading:
         )
 
     def _process_names(self) -> set[str]:
-        return {entry.key.process for entry in self._opened.tasks()} - {DOWNLOAD}
+        return set(self._opened.process_names()) - {DOWNLOAD}
 
     def _processed(self) -> None:
         if not self._process_names():
@@ -269,7 +272,7 @@ class Reading:
         return failed
 
     def _known_process(self, process_name: str) -> None:
-        if not self._opened.tasks(process=process_name):
+        if not self._opened.counts(process=process_name):
             raise NoDependencyProcessError(
                 f"{process_name!r} has not been run on the archive {self._name!r}.",
                 expected=f"one of {', '.join(sorted(self._process_names())) or 'none so far'}",
@@ -289,10 +292,11 @@ class Reading:
         self._known_process(process_name)
         missions = self.mission_names if mission_name is None else [self._mission(mission_name).name]
         idents, obs_ids, insts = (_listed(value) for value in (full_ident, obs_id, inst))
-        for entry in self._opened.tasks(process=process_name):
+        where = (
+            {"mission": missions} if obs_ids is None or idents is not None else {"mission": missions, "obs_id": obs_ids}
+        )
+        for entry in self._opened.tasks(process=process_name, **where):
             data_id = entry.key.data_id
-            if data_id.mission not in missions:
-                continue
             if idents is not None:
                 if ident_of(entry) in idents:
                     yield entry
@@ -304,6 +308,12 @@ class Reading:
                 if data_id.inst not in known:
                     continue
             yield entry
+
+    def _observations_of(self, idents: set[str], missions: Sequence[str]) -> set[str]:
+        """The observations that identifiers may belong to: an identifier begins with its ObsID."""
+        held = {str(obs_id) for name in missions for obs_id in self._missions[name].filtered_obs_ids}
+        lengths = {len(obs_id) for obs_id in held}
+        return {ident[:length] for ident in idents for length in lengths} & held
 
     def _texts(self, entries: Iterator[TaskEntry], stream: str) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
@@ -379,8 +389,11 @@ class Reading:
         return history_frame(self._opened.history(**where))
 
     def failures(self) -> pd.DataFrame:
-        """Failures grouped by root cause: how often, how much they block, and an example of each."""
-        return failures_frame(self._opened.tasks())
+        """Failures grouped by root cause: how often, how much they block, and an example of each.
+
+        The column ``sentence`` says each in words: ``for sentence in arch.failures()["sentence"]: print(sentence)``.
+        """
+        return failures_frame(self._opened.tasks(), self._root)
 
 
 def _listed(value: str | Sequence[str] | None) -> set[str] | None:

@@ -163,6 +163,10 @@ class ArchiveRecord(ArchiveFacts):
         found = self.tasks(**dict(zip(KEY_COLUMNS, key_values(key), strict=True)))
         return found[0] if found else None
 
+    def process_names(self) -> list[str]:
+        """Return the names of the processes that have tasks."""
+        return [row[0] for row in self.db.read("SELECT DISTINCT process FROM tasks")]
+
     def counts(self, **where: Any) -> dict[State, int]:
         """Count tasks by state; conditions as for :meth:`tasks`."""
         condition, params = condition_of(_TASKS, where)
