@@ -9,6 +9,10 @@ from click.testing import CliRunner
 from daxa.cli import cli, main
 from daxa.cli.options import expand_lists
 
+COMMANDS = (
+    "build", "config", "demo", "find", "info", "logs", "missions", "plugins", "products", "run", "sky", "status", "verify",
+)  # fmt: skip
+
 
 def run(*arguments):
     return CliRunner().invoke(cli, list(arguments))
@@ -18,11 +22,11 @@ def test_help_names_every_command_and_the_exit_statuses():
     for flag in ("-h", "--help"):
         result = run(flag)
         assert result.exit_code == 0 and "3 finished with failures" in " ".join(result.output.split())
-        for name in ("config", "demo", "info", "logs", "missions", "plugins", "products", "sky", "status"):
+        for name in COMMANDS:
             assert name in result.output
 
 
-@pytest.mark.parametrize("name", ["config", "demo", "info", "logs", "missions", "plugins", "products", "sky", "status"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name):
     assert run(name, "-h").exit_code == 0
 

@@ -15,13 +15,17 @@ EXIT_USAGE: Final = 2
 EXIT_FAILURES: Final = 3
 
 _COMMANDS: Final = {
+    "build": ("daxa.cli.targets:build", "Make an archive of a target, of positions, or of ObsIDs."),
     "config": ("daxa.cli.settings:config", "Show every setting with its source."),
+    "find": ("daxa.cli.targets:find", "Ask all missions what they have of a target."),
     "info": ("daxa.cli.archives:info", "Summarise an archive."),
     "logs": ("daxa.cli.archives:logs", "Show the logs of a process."),
     "missions": ("daxa.cli.settings:missions", "List the missions that are installed."),
     "plugins": ("daxa.cli.settings:plugins", "List the plugins, with what failed to load."),
     "products": ("daxa.cli.archives:products", "List the products of an archive."),
+    "run": ("daxa.cli.work:run", "Run processes on an archive."),
     "status": ("daxa.cli.archives:status", "Count the tasks of an archive, and group its failures."),
+    "verify": ("daxa.cli.work:verify", "Compare an archive's files with its record."),
 }
 """Name, where it lives, and one line: enough for ``daxa --help`` without importing the commands."""
 

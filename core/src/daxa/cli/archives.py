@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daxa.cli import EXIT_FAILURES
-from daxa.cli.options import expand_lists, json_option, out_option, print_json, print_table
+from daxa.cli.options import expand_lists, json_option, out_option, print_json, print_report, print_table, report_of
 from daxa.context import Context, use_context
 
 if TYPE_CHECKING:
@@ -68,37 +68,17 @@ def info(archive: Archive, as_json: bool) -> None:
     )
 
 
-def _count(archive: Archive) -> dict[str, dict[str, dict[str, int]]]:
-    counts: dict[str, dict[str, dict[str, int]]] = {}
-    for row in archive.tasks().itertuples():
-        states = counts.setdefault(str(row.mission), {}).setdefault(str(row.process), {})
-        states[str(row.state)] = states.get(str(row.state), 0) + 1
-    return counts
-
-
 @click.command()
 @with_archive
 @json_option
 def status(archive: Archive, as_json: bool) -> int | None:
     """Count the tasks of the archive NAME by process and state, and group its failures by cause."""
-    counts = _count(archive)
-    failures = archive.failures()
+    report = report_of(archive)
     if as_json:
-        print_json({"tasks": counts, "failures": failures.to_dict("records")})
+        print_json(report)
     else:
-        rows = [
-            (mission, process, ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in states.items()))
-            for mission, processes in counts.items()
-            for process, states in processes.items()
-        ]
-        print_table(["mission", "process", "tasks"], rows)
-        for row in failures.to_dict("records"):
-            blocked = f", blocking {row['blocked']} more" if row["blocked"] else ""
-            click.echo(
-                f"\n{row['tasks']} x {row['process']} of {row['mission']} failed{blocked}, e.g. {row['example']}:"
-            )
-            click.echo(f"  {row['cause']}")
-    return EXIT_FAILURES if len(failures) else None
+        print_report(report)
+    return EXIT_FAILURES if report["failures"] else None
 
 
 @click.command()

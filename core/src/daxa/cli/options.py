@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from daxa.archive import Archive
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -15,6 +18,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 def json_option(function: F) -> F:
     """Add ``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(function)
+
+
+def missions_option(function: F) -> F:
+    """Add ``--missions``."""
+    return click.option("--missions", multiple=True, help="Internal names, comma-separated, or @FILE; all by default.")(
+        function
+    )
 
 
 def out_option(function: F) -> F:
@@ -57,3 +67,35 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     widths = [max([len(header), *(len(row[index]) for row in table)]) for index, header in enumerate(headers)]
     for row in [list(headers), *table]:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def count_tasks(archive: Archive) -> dict[str, dict[str, dict[str, int]]]:
+    """Count tasks, ``{mission: {process: {state: number}}}``."""
+    counts: dict[str, dict[str, dict[str, int]]] = {}
+    for row in archive.tasks().itertuples():
+        states = counts.setdefault(str(row.mission), {}).setdefault(str(row.process), {})
+        states[str(row.state)] = states.get(str(row.state), 0) + 1
+    return counts
+
+
+def report_of(archive: Archive) -> dict[str, Any]:
+    """What became of an archive's tasks, as plain data."""
+    return {
+        "archive_path": archive.archive_path,
+        "observations": {mission.name: [str(one) for one in mission.filtered_obs_ids] for mission in archive.missions},
+        "tasks": count_tasks(archive),
+        "failures": archive.failures().to_dict("records"),
+    }
+
+
+def print_report(report: Mapping[str, Any]) -> None:
+    """Print :func:`report_of` for people."""
+    rows = [
+        (mission, process, ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in states.items()))
+        for mission, processes in report["tasks"].items()
+        for process, states in processes.items()
+    ]
+    print_table(["mission", "process", "tasks"], rows)
+    for row in report["failures"]:
+        click.echo(f"\n{row['sentence']}")
+    click.echo(f"\nThe archive is {report['archive_path']}")
