@@ -100,6 +100,7 @@ def test_build_of_positions_and_of_obsids(daxa, tmp_path):
     assert daxa("build", "two", "--obs-id", "S0002").exit_code == 2
     bad = tmp_path / "bad.csv"
     bad.write_text("\x00\x01")
-    assert daxa("build", "bad", "--positions", str(bad), "--missions", "sample").exit_code == 2
+    refused = daxa("build", "bad", "--positions", str(bad), "--missions", "sample")
+    assert refused.exit_code == 1 and "ra and dec" in refused.stderr, refused.stderr
     empty = daxa("build", "empty", "--target", "Nothing", "--missions", "sample")
     assert empty.exit_code == 3 and "no mission has observations" in empty.stderr
