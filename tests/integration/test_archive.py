@@ -338,3 +338,29 @@ def test_run_sync_then_await_on_one_archive(context):
 
     assert asyncio.run(more()).good
     run_sync(arch.close())
+
+
+async def test_an_archive_opens_without_the_plugin_of_its_mission(context, monkeypatch, caplog):
+    from daxa.exceptions import MissingPluginError
+
+    arch = await Archive("orphan", await sample("S0001"))
+    await arch.run("image")
+    success, paths = dict(arch.process_success["sample"]), list(arch.products()["path"])
+    await arch.close()
+    monkeypatch.delitem(context.registry.missions, "sample")
+    async with Archive("orphan") as orphan:
+        assert "pip install daxa-sample" in caplog.text
+        assert orphan.mission_names == ["sample"] and orphan["sample"].filtered_obs_ids.tolist() == ["S0001"]
+        assert orphan.process_success == {"sample": success} and list(orphan.products()["path"]) == paths
+        assert orphan.get_current_data_path("sample", "S0001").endswith("/S0001/")
+        assert {one.state for one in await orphan.verify()} == {"intact"}
+        assert {one.state for one in await orphan["sample"].verify()} == {"intact"}
+        orphan.info()
+        with pytest.raises(MissingPluginError, match="pip install daxa-sample"):
+            await orphan.run("image", missions=["sample"])
+        with pytest.raises(NoValidMissionsError):
+            await orphan.process()
+    monkeypatch.undo()
+    with use_context(context):
+        async with Archive("orphan") as again:
+            assert (await again.run("image")).good

@@ -138,9 +138,11 @@ class Registry:
                 return entry
         raise self.missing_mission(name)
 
-    def missing_mission(self, name: str) -> MissingPluginError:
-        """Make the error that says how to get a mission."""
-        if name in NOT_YET_WRITTEN or name in NOT_YET_WRITTEN.values():
+    def missing_mission(self, name: str, distribution: str | None = None) -> MissingPluginError:
+        """Make the error that says how to get a mission; `distribution` provides it, if that is known."""
+        if distribution is not None:
+            remedy = f"pip install {distribution}"
+        elif name in NOT_YET_WRITTEN or name in NOT_YET_WRITTEN.values():
             remedy = "nobody has written a plugin for it yet; the plugin author's guide in the documentation tells how"
         elif name in KNOWN_PLUGINS:
             remedy = f"pip install {KNOWN_PLUGINS[name]}"

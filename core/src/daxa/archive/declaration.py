@@ -22,9 +22,12 @@ from daxa.exceptions import (
     DAXADownloadError,
     DuplicateMissionError,
     InvalidParameterError,
+    MissingPluginError,
     ParameterTypeError,
+    PluginError,
     UnknownNameError,
 )
+from daxa.mission.absent import AbsentMission
 from daxa.store.records import ArchiveRecord
 
 if TYPE_CHECKING:
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
     from daxa.mission.base import Mission
 
 log = logging.getLogger(__name__)
+
+PLUGINS = "plugins"
+"""Fact of the archive: the distribution that provides each mission, with its version."""
 
 OnError = Literal["raise", "warn", "collect"]
 
@@ -205,7 +211,8 @@ async def declare(
         await record.set_meta(
             {"name": name, "version": "0.0.0", "created": time.time(), "sky": context.config.sky, "declared": True}
         )
-    await record.set_meta({WISHES: wishes})
+    plugins = {mission.name: _provider(mission, context) for mission in missions.values()}
+    await record.set_meta({WISHES: wishes, PLUGINS: plugins})
     for mission in missions.values():
         if mission.name not in known:
             await record.add_mission(mission.name, mission.pretty_name, mission.snapshot())
@@ -215,6 +222,17 @@ async def declare(
     if declaration.download:
         await _fetch(declaration, root, record, missions, context)
     return missions
+
+
+def _provider(mission: Mission, context: Context) -> dict[str, str | None]:
+    """What to install for a mission, for whoever opens the archive without it."""
+    distribution = context.registry.owners.get(("mission", mission.name))
+    versions = {record.distribution: record.version for record in context.plugins.records}
+    return {
+        "title": mission.pretty_name,
+        "distribution": distribution,
+        "version": versions.get(distribution) if distribution else None,
+    }
 
 
 def _mark_sky(root: Path) -> None:
@@ -253,9 +271,16 @@ def load_missions(record: ArchiveRecord, context: Context, output: Path) -> dict
     output : Path
         Output directory the archive lies in.
     """
-    missions = {}
+    missions: dict[str, Mission] = {}
+    plugins = record.meta(PLUGINS, {})
     for name, snapshot in record.missions():
-        mission = context.registry.mission_class(name).from_snapshot(snapshot, context=context)
+        try:
+            mission = context.registry.mission_class(name).from_snapshot(snapshot, context=context)
+        except (MissingPluginError, PluginError) as problem:
+            told = plugins.get(name, {})
+            mission = AbsentMission.recorded(name, told.get("title", name), told.get("distribution"), snapshot, context)
+            cause = mission.missing if isinstance(problem, MissingPluginError) else problem
+            log.warning("what is recorded of %s can be read, and no more: %s", name, cause)
         mission.top_level_path = str(output)
         mission.lock()
         missions[name] = mission

@@ -32,6 +32,8 @@ def recommended(missions: Sequence[str], context: Context) -> dict[str, tuple[st
     """
     chosen: dict[str, tuple[str, ...]] = {}
     for mission in missions:
+        if mission not in context.registry.missions:
+            continue  # its plugin is not installed
         recipes = context.registry.recipes_for(mission)
         for recipe in recipes:
             problem = _lacking(mission, recipe.processes, context)

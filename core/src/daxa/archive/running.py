@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ from daxa.exceptions import (
     UnknownNameError,
 )
 from daxa.ids import DataId, TaskKey
+from daxa.mission.absent import AbsentMission
 from daxa.outcome import State
 from daxa.schedule.declared import Member
 from daxa.schedule.driver import Driver
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from daxa.context import Context
     from daxa.mission.base import Mission
     from daxa.mission.download import ObservationResult
+
+log = logging.getLogger(__name__)
 
 
 @frozen
@@ -155,6 +159,11 @@ def make_plans(
     unknown: dict[str, UnknownNameError] = {}
     for name, mission in missions.items():
         if name not in wanted or (request.missions is not None and name not in request.missions):
+            continue
+        if isinstance(mission, AbsentMission):
+            if request.missions is not None:
+                raise mission.missing
+            log.warning("%s is left out: %s", name, mission.missing)
             continue
         known = context.registry.processes(name)
         missing = [one for one in wanted[name] if one not in known and one != DOWNLOAD]

@@ -190,8 +190,21 @@ class MissionState:
         return evolve(state, selected_obs=[str(one) for one in state.selected_obs])
 
     def decoded_operations(self) -> list[dict[str, Any]]:
-        """Return the filters with their arguments as Python objects."""
-        return [{"name": one["name"], "arguments": decode(one["arguments"])} for one in self.filtering_operations]
+        """Return the filters with their arguments as Python objects.
+
+        Raises
+        ------
+        IncompatibleSaveError
+            If an argument makes no sense.
+        """
+        try:
+            return [{"name": one["name"], "arguments": decode(one["arguments"])} for one in self.filtering_operations]
+        except Exception as problem:
+            raise IncompatibleSaveError(
+                f"A filter of the state of {self.name} cannot be read: {type(problem).__name__}: {problem}.",
+                expected="arguments as Mission.save writes them",
+                remedy="apply the filters anew",
+            ) from problem
 
 
 _KEYS: Final = (
@@ -238,7 +251,7 @@ def read_state(path: Path) -> MissionState:
         raise MissingFileError(
             f"There is no state file {path}.", expected="a file written by Mission.save", remedy="correct the path"
         ) from problem
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise IncompatibleSaveError(
             f"{path} cannot be read: {problem}.", expected="JSON of Mission.save", remedy="name another file"
         ) from problem
