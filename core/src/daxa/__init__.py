@@ -14,6 +14,7 @@ refuse_conflict()
 if TYPE_CHECKING:
     from daxa.archive import Archive
     from daxa.context import Context, current_context, use_context
+    from daxa.health import doctor
     from daxa.mission.tools import find
     from daxa.sync import run_sync
 
@@ -21,6 +22,7 @@ _LATE: Final = {
     "Archive": "daxa.archive",
     "Context": "daxa.context",
     "current_context": "daxa.context",
+    "doctor": "daxa.health",
     "find": "daxa.mission.tools",
     "run_sync": "daxa.sync",
     "use_context": "daxa.context",
@@ -44,4 +46,4 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *_LATE, "__version__", "mission", "archive", "api"])
 
 
-__all__ = ["Archive", "Context", "current_context", "find", "run_sync", "use_context"]
+__all__ = ["Archive", "Context", "current_context", "doctor", "find", "run_sync", "use_context"]

@@ -17,6 +17,7 @@ EXIT_FAILURES: Final = 3
 _COMMANDS: Final = {
     "build": ("daxa.cli.targets:build", "Make an archive of a target, of positions, or of ObsIDs."),
     "config": ("daxa.cli.settings:config", "Show every setting with its source."),
+    "doctor": ("daxa.cli.settings:doctor", "Look for external software, and say how to mend what is missing."),
     "find": ("daxa.cli.targets:find", "Ask all missions what they have of a target."),
     "info": ("daxa.cli.archives:info", "Summarise an archive."),
     "logs": ("daxa.cli.archives:logs", "Show the logs of a process."),

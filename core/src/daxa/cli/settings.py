@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from daxa.cli import EXIT_FAILURES
 from daxa.cli.options import json_option, print_json, print_table
 from daxa.config import SETTINGS, TOOL_PREFIX, Setting, config_file
 from daxa.context import current_context
@@ -42,6 +43,21 @@ def config(as_json: bool) -> None:
         return
     click.echo(f"Configuration file: {config_file()}{'' if config_file().exists() else ' (not there)'}")
     print_table(["setting", "value", "source"], [(row.name, _shown(row), row.source) for row in rows])
+
+
+@click.command()
+@json_option
+def doctor(as_json: bool) -> int | None:
+    """Look for external software and calibration, at plugins and at the output directory; say how to mend things."""
+    import daxa
+    from daxa.sync import run_sync
+
+    diagnosis = run_sync(daxa.doctor())
+    if as_json:
+        print_json(diagnosis.to_dict())
+    else:
+        click.echo(str(diagnosis))
+    return None if diagnosis.good else EXIT_FAILURES
 
 
 @click.group(invoke_without_command=True)
