@@ -10,7 +10,7 @@ from daxa.cli import cli, main
 from daxa.cli.options import expand_lists
 
 COMMANDS = (
-    "build", "config", "demo", "doctor", "find", "info", "logs", "missions", "plugins", "products", "run", "sky", "status", "verify",
+    "build", "config", "demo", "doctor", "find", "info", "logs", "missions", "plugins", "products", "run", "sky", "status", "update", "verify",
 )  # fmt: skip
 
 

@@ -80,6 +80,9 @@ def test_build_run_verify(daxa, tmp_path):
     shown = daxa("run", "neb")
     assert shown.exit_code == 0 and shown.stdout.startswith("This run: ") and "The archive is" in shown.stdout
     assert daxa("run", "neb", "image", "--param", "filter").exit_code == 2
+    same = daxa("update", "neb", "--json")
+    assert same.exit_code == 0 and json.loads(same.stdout)["changes"] == {}
+    assert daxa("update", "neb").stdout.startswith("nothing has changed")
     whole = daxa("verify", "neb", "--json")
     assert whole.exit_code == 0 and {row["state"] for row in json.loads(whole.stdout)["files"]} == {"intact"}
     image = Path(next(row["path"] for row in json.loads(whole.stdout)["files"] if row["path"].endswith("image.fits")))

@@ -17,6 +17,7 @@ from daxa.archive import layout
 from daxa.archive.checking import ProductCheck, check_products
 from daxa.archive.declaration import Declaration, declare, load_missions
 from daxa.archive.explaining import TaskExplanation, explain_tasks
+from daxa.archive.growing import UpdateSummary, raise_version, update_archive
 from daxa.archive.reading import Reading
 from daxa.archive.recommended import recommended
 from daxa.archive.running import RunRequest, RunSummary, run_processes
@@ -25,6 +26,7 @@ from daxa.exceptions import (
     ArchiveExistsError,
     ArchiveNotFoundError,
     ArchiveNotOpenError,
+    DuplicateMissionError,
     EventLoopInUseError,
     StorageError,
 )
@@ -395,6 +397,92 @@ class Archive(Reading):
                 )
         self._last_run = summary
         return summary
+
+    async def add_missions(
+        self,
+        missions: Mission | Sequence[Mission],
+        download_products: bool | Mapping[str, bool] | None = None,
+        use_preprocessed: bool | Mapping[str, bool] = True,
+        *,
+        download_raw: bool | Mapping[str, bool] = True,
+        all_observations: bool = False,
+        on_error: str = "raise",
+        download: bool = True,
+    ) -> None:
+        """Take more missions into the archive; what was done before is left as it is. Parameters as for the archive.
+
+        Raises
+        ------
+        DuplicateMissionError
+            If the archive holds one of them already.
+        """
+        declaration = Declaration.of(
+            missions,
+            download_products=download_products,
+            download_raw=download_raw,
+            use_preprocessed=use_preprocessed,
+            all_observations=all_observations,
+            on_error=on_error,
+            download=download,
+        )
+        with self._one_loop():
+            for mission in declaration.missions:
+                if mission.name in self.mission_names:
+                    raise DuplicateMissionError(
+                        f"The archive {self._name!r} holds the mission {mission.name!r} already.",
+                        expected="a mission it does not hold",
+                        remedy="`await archive.update()` looks for new observations of it",
+                        value=mission.name,
+                    )
+            await declaration.prepare()
+            async with self._writing() as record:
+                await raise_version(record)
+                try:
+                    await declare(declaration, self._name, self._root, record, self._context)
+                finally:  # what could not be fetched is in the record like all the rest
+                    self._missions = await anyio.to_thread.run_sync(self._reload, record)
+
+    def _reload(self, record: ArchiveRecord) -> dict[str, Mission]:
+        return load_missions(record, self._context, self._output)
+
+    async def update(self, num_cores: int | None = None) -> UpdateSummary:
+        """Apply the recorded filters to today's catalogues, fetch what is new, and do with it what was done before.
+
+        Parameters
+        ----------
+        num_cores : int, optional
+            Most tasks at once.
+
+        Returns
+        -------
+        UpdateSummary
+            What changed; if nothing did, nothing was run and the version is as it was. A mission that cannot be asked
+            stays as it is and stands in ``failures``.
+        """
+        with self._one_loop():
+            async with self._writing() as record:
+                return await update_archive(self._root, record, self._missions, self._context, num_cores)
+
+    async def delete_raw_data(self, force_del: bool = False, all_raw_data: bool = False) -> int:
+        """Delete the downloads of the archive's observations; its own products stay.
+
+        Parameters
+        ----------
+        force_del : bool
+            Whether to delete without asking.
+        all_raw_data : bool
+            Whether those of all observations of its missions, whoever fetched them.
+
+        Returns
+        -------
+        int
+            Number of files deleted.
+        """
+        deleted = 0
+        for mission in self.missions:
+            deleted += await mission.delete_raw_data(force_del, all_raw_data)
+            mission.lock()
+        return deleted
 
     async def save(self) -> None:
         """Write what is not written yet. Never needed: the record is written as things happen."""

@@ -212,7 +212,8 @@ async def declare(
             {"name": name, "version": "0.0.0", "created": time.time(), "sky": context.config.sky, "declared": True}
         )
     plugins = {mission.name: _provider(mission, context) for mission in missions.values()}
-    await record.set_meta({WISHES: wishes, PLUGINS: plugins})
+    for fact, said in ((WISHES, wishes), (PLUGINS, plugins)):
+        await record.set_meta({fact: {**await anyio.to_thread.run_sync(record.meta, fact, {}), **said}})
     for mission in missions.values():
         if mission.name not in known:
             await record.add_mission(mission.name, mission.pretty_name, mission.snapshot())

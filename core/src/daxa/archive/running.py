@@ -33,6 +33,7 @@ from daxa.mission.absent import AbsentMission
 from daxa.outcome import State
 from daxa.schedule.declared import Member
 from daxa.schedule.driver import Driver
+from daxa.schedule.fingerprint import plain
 from daxa.schedule.graph import Graph
 from daxa.specs import load_target
 from daxa.store.records import ArchiveRecord, TaskEntry
@@ -296,7 +297,13 @@ async def run_processes(
     software = await anyio.to_thread.run_sync(_software, plans, record, context)
     cores = request.num_cores or context.config.cores
     await record.interrupt_running()
-    run_id = await record.begin_run({"processes": list(request.names), "params": _jsonable(request.params)})
+    run_id = await record.begin_run(
+        {
+            "processes": list(request.names),
+            "wanted": {name: list(wanted[name]) for name in plans},
+            "params": plain(request.params),
+        }
+    )
     executor_class = load_target(_executor_target(context, request.executor))
     title = ", ".join(request.names)
     if not request.disable_progress:
@@ -376,11 +383,3 @@ def _executor_target(context: Context, name: str) -> str:
             value=name,
         )
     return known[name].target
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _jsonable(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_jsonable(one) for one in value]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

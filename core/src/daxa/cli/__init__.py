@@ -26,9 +26,15 @@ _COMMANDS: Final = {
     "products": ("daxa.cli.archives:products", "List the products of an archive."),
     "run": ("daxa.cli.work:run", "Run processes on an archive."),
     "status": ("daxa.cli.archives:status", "Count the tasks of an archive, and group its failures."),
+    "update": ("daxa.cli.work:update", "Look for what is new, and do with it what was done before."),
     "verify": ("daxa.cli.work:verify", "Compare an archive's files with its record."),
 }
 """Name, where it lives, and one line: enough for ``daxa --help`` without importing the commands."""
+
+
+def command_names() -> tuple[str, ...]:
+    """Names of the program's own commands; plugins add others."""
+    return tuple(_COMMANDS)
 
 
 class Program(click.Group):
@@ -44,9 +50,8 @@ class Program(click.Group):
         self._plugins_asked = True
         from daxa.context import current_context
 
-        plugins = current_context().plugins
-        for _ in plugins.each("daxa_register_commands", cli=self):
-            pass
+        for name, command in current_context().plugins.commands(command_names()).items():
+            self.add_command(command, name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all commands, our own and the plugins'."""

@@ -1,4 +1,4 @@
-"""``daxa run`` and ``daxa verify``: work on an archive that exists."""
+"""``daxa run``, ``daxa update`` and ``daxa verify``: work on an archive that exists."""
 
 from __future__ import annotations
 
@@ -79,6 +79,30 @@ async def run(
         print_json(report)
     else:
         click.echo(f"This run: {summary}\n")
+        print_report(report)
+    return None if summary.good else EXIT_FAILURES
+
+
+@click.command()
+@with_archive
+@click.option("--cores", type=click.IntRange(min=1), help="Most tasks at once.")
+@json_option
+async def update(archive: Archive, cores: int | None, as_json: bool) -> int | None:
+    """Apply the recorded filters of the archive NAME to today's catalogues; fetch and process what is new."""
+    summary = await archive.update(cores)
+    report = {
+        "version": summary.version,
+        "changes": {
+            name: {"new": list(told["new_obs_ids"]), "removed": list(told["removed_obs_ids"])}
+            for name, told in summary.changes.items()
+        },
+        "could_not_be_asked": dict(summary.failures),
+        **report_of(archive),
+    }
+    if as_json:
+        print_json(report)
+    else:
+        click.echo(f"{summary}\n")
         print_report(report)
     return None if summary.good else EXIT_FAILURES
 

@@ -1,0 +1,175 @@
+"""Archives that grow: more missions, new observations, and the same work done for them."""
+
+import shutil
+
+import pandas as pd
+import pytest
+
+from daxa import Archive
+from daxa.archive.growing import next_version, recorded_requests
+from daxa.context import Context, use_context
+from daxa.exceptions import DuplicateMissionError, NetworkError
+from daxa.outcome import State
+from daxa.store.records import RunEntry
+from daxa_testing.sky import Sky
+
+from .test_archive import BASE, event_list, sample
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def sky():
+    made = Sky()
+    for obs_id in ("S0001", "S0002", "S0004"):
+        for token in "wd":
+            made.add_file(f"{BASE}{obs_id}/{obs_id.lower()}_{token}_evt.fits", event_list())
+    with made.running_in_thread() as running:
+        yield running
+
+
+@pytest.fixture
+def context(sky, tmp_path):
+    own = Context(**sky.settings(), output=str(tmp_path / "output"), cache=str(tmp_path / "cache"))
+    with use_context(own):
+        yield own
+
+
+def tomorrow(monkeypatch, change):
+    """Let the catalogue change."""
+    from daxa.mission import Sample
+
+    real = Sample.catalogue
+
+    async def catalogue(self, net):
+        return change(await real(self, net))
+
+    monkeypatch.setattr(Sample, "catalogue", catalogue)
+
+
+def with_a_new_one(table):
+    row = table.iloc[[0]].assign(ObsID="S0004", ra=150.11)
+    return pd.concat([table, row], ignore_index=True)
+
+
+async def near():
+    from astropy.coordinates import SkyCoord
+
+    from daxa.mission import Sample
+
+    mission = Sample()
+    await mission.filter_on_positions(SkyCoord(150.2, -11.08, unit="deg"))
+    return mission
+
+
+async def test_new_observations_get_what_the_others_got(context, monkeypatch):
+    arch = await Archive("grows", await near())
+    await arch.run("image", filter="none")
+    await arch.run("quicklook")
+    made = arch.tasks(process="image")["started"].tolist()
+    nothing = await arch.update()
+    assert (
+        not nothing.changes and not nothing.runs and arch.version == "0.0.0" and str(nothing) == "nothing has changed"
+    )
+    tomorrow(monkeypatch, with_a_new_one)
+    summary = await arch.update()
+    assert summary.good and summary.version == arch.version == "0.1.0"
+    assert summary.changes["sample"]["new_obs_ids"] == ["S0004"]
+    assert "1 observations are new" in str(summary)
+    assert arch["sample"].filtered_obs_ids.tolist() == ["S0001", "S0002", "S0004"] and arch["sample"].locked
+    assert set(arch.tasks(obs_id="S0004")["process"]) >= {"download", "image", "quicklook"}
+    assert set(arch.tasks()["state"]) <= {"succeeded", "reused"}
+    assert len(arch.products(kind="image", obs_id="S0004")) == 2
+    assert len(arch.tasks(process="image")) == len(made) + 2
+    previous = context.config.output / "archives" / "grows" / ".save_info" / "previous_versions"
+    assert [path.name for path in previous.iterdir()] == ["sample_state_0.0.0.json"]
+    await arch.close()
+    monkeypatch.undo()
+    with use_context(context):
+        async with Archive("grows") as again:
+            assert len(again["sample"]) == 3 and again.version == "0.1.0"
+            gone = await again.update()  # the catalogue is as it was
+            assert gone.changes["sample"]["removed_obs_ids"] == ["S0004"] and again.version == "0.2.0"
+            assert again["sample"].filtered_obs_ids.tolist() == ["S0001", "S0002"]
+
+
+async def test_a_catalogue_that_cannot_be_asked_changes_nothing(context, monkeypatch):
+    arch = await Archive("down", await near())
+
+    def refuse(_table):
+        raise NetworkError("The catalogue is down.", url=BASE)
+
+    tomorrow(monkeypatch, refuse)
+    with pytest.warns(UserWarning, match="is down"):  # the cache serves
+        assert not (await arch.update()).changes
+    shutil.rmtree(context.config.cache)
+    summary = await arch.update()
+    assert not summary.good and "down" in summary.failures["sample"] and arch.version == "0.0.0"
+    assert len(arch["sample"]) == 2 and arch["sample"].locked
+    await arch.close()
+
+
+async def test_missions_are_added_and_nothing_runs_again(context, monkeypatch):
+    from daxa.mission import Sample
+
+    arch = await Archive("two", await sample("S0001"))
+    await arch.run("image")
+    with pytest.raises(DuplicateMissionError, match="update"):
+        await arch.add_missions(await sample("S0002"))
+    assert arch.version == "0.0.0"
+
+    class Other(Sample):
+        name = "other"
+        pretty_name = "Other"
+
+    entry = context.registry.mission_entry("sample")
+    from attrs import evolve
+
+    monkeypatch.setitem(context.registry.missions, "other", evolve(entry, name="other", target=f"{__name__}:Other"))
+    monkeypatch.setitem(context.registry.owners, ("mission", "other"), "daxa-other")
+    monkeypatch.setitem(globals(), "Other", Other)
+    other = Other()
+    await other.filter_on_obs_ids("S0002")
+    await arch.add_missions([other])
+    assert arch.mission_names == ["sample", "other"] and arch.version == "0.1.0"
+    assert set(arch.tasks(process="download")["mission"]) == {"sample", "other"}
+    summary = await arch.run("image")
+    assert summary.good and summary.counts[State.SUCCEEDED] == 4 and summary.counts[State.REUSED] >= 4
+    await arch.close()
+    async with Archive("two") as again:
+        assert again.mission_names == ["sample", "other"]
+
+
+async def test_raw_data_are_deleted_and_products_stay(context):
+    arch = await Archive("lean", await sample("S0001"))
+    await arch.run("image")
+    assert await arch.delete_raw_data(force_del=True) == 2
+    assert {one.state for one in await arch.verify()} == {"intact"}
+    assert set((await arch.run("image")).counts) == {State.REUSED}
+    await arch.close()
+
+
+def test_versions():
+    assert [next_version(one) for one in ("0.0.0", "0.9.0", "1.2.3")] == ["0.1.0", "0.10.0", "1.3.0"]
+
+
+def test_what_was_asked_for_several_times_counts_as_it_was_last():
+    def run(number, wanted, **params):
+        return entry(number, {"wanted": wanted, "params": params})
+
+    def entry(number, request):
+        return RunEntry(id=number, started=0.0, ended=1.0, request=request, host="here", pid=1)
+
+    runs = [
+        run(1, {"a": ["download"], "b": ["download"]}),
+        run(2, {"a": ["image"], "b": ["image"]}, lo=1),
+        run(3, {"a": ["curve"]}),
+        run(4, {"a": ["image"]}, lo=2),
+        entry(5, {"declare": "old"}),
+    ]
+    assert recorded_requests(runs, ["a", "b"]) == [
+        ({"b": ["image"]}, {"lo": 1}),
+        ({"a": ["curve"]}, {}),
+        ({"a": ["image"]}, {"lo": 2}),
+    ]
+    assert recorded_requests(runs, ["b"]) == [({"b": ["image"]}, {"lo": 1})]
