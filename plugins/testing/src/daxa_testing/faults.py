@@ -11,13 +11,14 @@ import gzip
 import hashlib
 import re
 import socket
-import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 from attrs import define, field, frozen
+
+from daxa_testing.serving import served_in_thread
 
 _RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)\Z")
 _REASONS: Final = {200: "OK", 206: "Partial Content", 301: "Moved Permanently", 302: "Found", 403: "Forbidden",
@@ -381,31 +382,5 @@ class FaultyServer:
     @contextmanager
     def running_in_thread(self) -> Iterator[FaultyServer]:
         """Serve for the length of a block, from a thread of its own."""
-        ready = threading.Event()
-        state: dict[str, Any] = {}
-
-        async def body() -> None:
-            done = asyncio.Event()
-            state["loop"], state["done"] = asyncio.get_running_loop(), done
-            async with self.serve():
-                ready.set()
-                await done.wait()
-
-        def run() -> None:
-            try:
-                asyncio.run(body())
-            except BaseException as problem:  # noqa: BLE001 - handed to the waiting thread
-                state["problem"] = problem
-            finally:
-                ready.set()
-
-        thread = threading.Thread(target=run, name="daxa-faults", daemon=True)
-        thread.start()
-        ready.wait()
-        if "problem" in state:
-            raise state["problem"]
-        try:
+        with served_in_thread(self.serve, "daxa-faults"):
             yield self
-        finally:
-            state["loop"].call_soon_threadsafe(state["done"].set)
-            thread.join()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import logging
-import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from attrs import define, field, frozen
 from daxa_testing.aio import Servlet
 from daxa_testing.apache import StoredFile, Tree, index_page, serve
 from daxa_testing.erodat import erodat_page
+from daxa_testing.serving import served_in_thread
 from daxa_testing.sesame import Names
 from daxa_testing.tap import Column, Manner, Table, TapService
 
@@ -197,35 +197,8 @@ class Sky:
     @contextmanager
     def running_in_thread(self) -> Iterator[RunningSky]:
         """Serve it for the length of a block, from a thread with an event loop of its own."""
-        ready: threading.Event = threading.Event()
-        state: dict[str, Any] = {}
-
-        async def body() -> None:
-            done = asyncio.Event()
-            state["loop"], state["done"] = asyncio.get_running_loop(), done
-            async with self.serve() as running:
-                state["running"] = running
-                ready.set()
-                await done.wait()
-
-        def run() -> None:
-            try:
-                asyncio.run(body())
-            except BaseException as problem:  # noqa: BLE001 - handed to the waiting thread
-                state["problem"] = problem
-            finally:
-                ready.set()
-
-        thread = threading.Thread(target=run, name="daxa-sky", daemon=True)
-        thread.start()
-        ready.wait()
-        if "problem" in state:
-            raise state["problem"]
-        try:
-            yield state["running"]
-        finally:
-            state["loop"].call_soon_threadsafe(state["done"].set)
-            thread.join()
+        with served_in_thread(self.serve, "daxa-sky") as running:
+            yield running
 
 
 class RunningSky:

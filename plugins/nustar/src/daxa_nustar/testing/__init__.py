@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
-from daxa_testing.sky import Column, Sky
+from daxa_testing.heasarc import FILES, Holdings, mjd
+from daxa_testing.sky import Column
 
-TAP: Final = "https://heasarc.gsfc.nasa.gov/xamin/vo/tap"
-FILES: Final = "https://heasarc.gsfc.nasa.gov/FTP/"
 TABLE: Final = "numaster"
 
 COLUMNS: Final = (
@@ -36,11 +32,6 @@ COLUMNS: Final = (
     Column("daxa_origin"),
 )
 """Columns of ``numaster`` that matter here, and where a row is from: ``recorded``, ``header`` or ``generated``."""
-
-
-def mjd(text: str) -> float:
-    """Modified Julian Date of an ISO time."""
-    return (datetime.fromisoformat(text) - datetime(1858, 11, 17)) / timedelta(days=1)
 
 
 def row(obs_id: str, ra: float, dec: float, start: str, end: str, **more: Any) -> dict[str, Any]:
@@ -70,27 +61,5 @@ def directory(obs_id: str) -> str:
     return f"{FILES}nustar/data/obs/{obs_id[1:3]}/{obs_id[0]}/{obs_id}/"
 
 
-def add_rows(sky: Sky, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Add rows to the table."""
-    sky.add_table(TAP, TABLE, COLUMNS, list(rows))
-
-
-def add_files(sky: Sky, obs_id: str, files: Mapping[str, bytes | Path]) -> None:
-    """Add files of an observation, by path below its directory."""
-    for path, content in files.items():
-        sky.add_file(directory(obs_id) + path, content)
-
-
-def add_observation(
-    sky: Sky,
-    obs_id: str,
-    ra: float,
-    dec: float,
-    start: str,
-    end: str,
-    files: Mapping[str, bytes | Path] | None = None,
-    **more: Any,
-) -> None:
-    """Add an observation: its row, and its files."""
-    add_rows(sky, [row(obs_id, ra, dec, start, end, **more)])
-    add_files(sky, obs_id, files or {})
+HOLDINGS: Final = Holdings(TABLE, COLUMNS, row, directory)
+add_rows, add_files, add_observation = HOLDINGS.add_rows, HOLDINGS.add_files, HOLDINGS.add_observation

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
+from daxa_testing.heasarc import FILES, Holdings, mjd
 from daxa_testing.sky import Column, Sky
 
-TAP: Final = "https://heasarc.gsfc.nasa.gov/xamin/vo/tap"
-FILES: Final = "https://heasarc.gsfc.nasa.gov/FTP/"
 POINTED: Final = "rosmaster"
 SURVEY: Final = "rassmaster"
 
@@ -44,11 +40,6 @@ SURVEY_COLUMNS: Final = (
 """Columns of ``rassmaster`` that matter here, and where a row is from."""
 
 
-def mjd(text: str) -> float:
-    """Modified Julian Date of an ISO time."""
-    return (datetime.fromisoformat(text) - datetime(1858, 11, 17)) / timedelta(days=1)
-
-
 def row(seq_id: str, ra: float, dec: float, start: str, end: str, **more: Any) -> dict[str, Any]:
     """A row of the pointed observations; what is not said is that of a usual one, 10 ks with the PSPC-B."""
     usual = {
@@ -80,35 +71,11 @@ def directory(seq_id: str) -> str:
     return f"{FILES}rosat/data/{detector}/processed_data/{group}/{seq_id.lower()}/"
 
 
-def add_rows(sky: Sky, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Add pointed observations to their table."""
-    sky.add_table(TAP, POINTED, POINTED_COLUMNS, list(rows))
+POINTINGS: Final = Holdings(POINTED, POINTED_COLUMNS, row, directory)
+TILES: Final = Holdings(SURVEY, SURVEY_COLUMNS, survey_row, directory)
+add_rows, add_survey_rows, add_files = POINTINGS.add_rows, TILES.add_rows, POINTINGS.add_files
 
 
-def add_survey_rows(sky: Sky, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Add tiles of the survey to their table."""
-    sky.add_table(TAP, SURVEY, SURVEY_COLUMNS, list(rows))
-
-
-def add_files(sky: Sky, seq_id: str, files: Mapping[str, bytes | Path]) -> None:
-    """Add files of an observation, by name."""
-    for name, content in files.items():
-        sky.add_file(directory(seq_id) + name, content)
-
-
-def add_observation(
-    sky: Sky,
-    seq_id: str,
-    ra: float,
-    dec: float,
-    start: str,
-    end: str,
-    files: Mapping[str, bytes | Path] | None = None,
-    **more: Any,
-) -> None:
+def add_observation(sky: Sky, seq_id: str, *told: Any, **more: Any) -> None:
     """Add an observation, pointed or of the survey: its row, and its files."""
-    if seq_id.startswith("RS"):
-        add_survey_rows(sky, [survey_row(seq_id, ra, dec, start, end, **more)])
-    else:
-        add_rows(sky, [row(seq_id, ra, dec, start, end, **more)])
-    add_files(sky, seq_id, files or {})
+    (TILES if seq_id.startswith("RS") else POINTINGS).add_observation(sky, seq_id, *told, **more)

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from daxa_testing.heasarc import FILES, mjd
+from daxa_testing.heasarc import TAP as HEASARC_TAP
 from daxa_testing.sky import Column, Sky
 
 XSA_TAP: Final = "https://nxsa.esac.esa.int/tap-server/tap"
 XSA_TABLE: Final = "v_all_observations"
-HEASARC_TAP: Final = "https://heasarc.gsfc.nasa.gov/xamin/vo/tap"
 HEASARC_TABLE: Final = "xmmmaster"
-FILES: Final = "https://heasarc.gsfc.nasa.gov/FTP/"
 
 XSA_COLUMNS: Final = (
     Column("observation_id"),
@@ -63,10 +63,6 @@ def row(obs_id: str, ra: float | None, dec: float | None, start: str, duration: 
     return {**usual, "observation_id": obs_id, "ra": ra, "dec": dec, "start_utc": start, "duration": duration, **more}
 
 
-def _mjd(text: str) -> float:
-    return (datetime.fromisoformat(text) - datetime(1858, 11, 17)) / timedelta(days=1)
-
-
 def heasarc_row(xsa: Mapping[str, Any]) -> dict[str, Any]:
     """A row of HEASARC's table for an observation, as ESA's table has it."""
     public = str(xsa["proprietary_end_date"] or NO_DATE)
@@ -75,11 +71,11 @@ def heasarc_row(xsa: Mapping[str, Any]) -> dict[str, Any]:
         "name": "TARGET",
         "ra": xsa["ra"],
         "dec": xsa["dec"],
-        "time": _mjd(xsa["start_utc"]),
-        "end_time": _mjd(xsa["end_utc"]),
+        "time": mjd(xsa["start_utc"]),
+        "end_time": mjd(xsa["end_utc"]),
         "status": "archived",
         "duration": xsa["duration"],
-        "public_date": 416_422 if public >= NO_DATE else int(_mjd(public)),
+        "public_date": 416_422 if public >= NO_DATE else int(mjd(public)),
         "data_in_heasarc": "Y",
         "xmm_revolution": xsa["revolution"],
         "daxa_origin": xsa.get("daxa_origin", "generated"),
