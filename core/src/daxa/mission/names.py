@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import anyio
+import anyio.to_thread
 
 from daxa.exceptions import DaxaError, NameNotResolvedError
+from daxa.mission.catalogue import service_key
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
 
     from daxa.context import Context
+
+LASTING: Final = 90 * 86400.0
+"""Seconds for which a position is kept before the service is asked again, where there is a network."""
 
 
 def _within(name: str) -> tuple[float, float] | None:
@@ -29,7 +35,7 @@ def _within(name: str) -> tuple[float, float] | None:
 async def resolve_names(
     names: Sequence[str], context: Context, frame: str, *, parse: bool = False
 ) -> list[SkyCoord | None]:
-    """Ask the name service for positions.
+    """Look positions up: in the cache, else by the name service.
 
     Parameters
     ----------
@@ -54,26 +60,47 @@ async def resolve_names(
     """
     from astropy.coordinates import SkyCoord
 
+    from daxa.store.catalogues import CatalogueCache
+
+    wanted = list(dict.fromkeys(names))
+    places = {name: place for name in wanted if parse and (place := _within(name)) is not None}
+    asked = [name for name in wanted if name not in places]
+    if asked:
+        service = await anyio.to_thread.run_sync(service_key, context, ("SESAME",))
+        cache = await anyio.to_thread.run_sync(CatalogueCache.open, context.config.cache)
+        try:
+            lasting = math.inf if context.config.offline else LASTING
+            places.update(await anyio.to_thread.run_sync(cache.positions, service, asked, lasting))
+            asked = [name for name in asked if name not in places]
+            told = await _ask(asked, context) if asked else {}
+            if told:
+                await cache.put_positions(service, told)
+            places.update(told)
+        finally:
+            await anyio.to_thread.run_sync(cache.close)
+    found = {name: SkyCoord(*place, unit="deg", frame="icrs").transform_to(frame) for name, place in places.items()}
+    return [found.get(name) for name in names]
+
+
+async def _ask(names: Sequence[str], context: Context) -> dict[str, tuple[float, float]]:
+    """Ask the name service, several names at a time; names that nobody knows are absent."""
     from daxa.net.client import open_net
 
-    found: dict[str, SkyCoord] = {}
+    told: dict[str, tuple[float, float]] = {}
     failures: list[DaxaError] = []
-
     async with open_net(context) as net:
 
         async def one(name: str) -> None:
             try:
-                place = (_within(name) if parse else None) or await net.resolve(name)
+                told[name] = await net.resolve(name)
             except NameNotResolvedError:
                 return
             except DaxaError as problem:
                 failures.append(problem)
-                return
-            found[name] = SkyCoord(*place, unit="deg", frame="icrs").transform_to(frame)
 
         async with anyio.create_task_group() as group:
-            for name in dict.fromkeys(names):
+            for name in names:
                 group.start_soon(one, name)
     if failures:
         raise failures[0]
-    return [found.get(name) for name in names]
+    return told

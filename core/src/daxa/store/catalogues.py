@@ -1,11 +1,13 @@
-"""The cache of catalogues: one file a user, shared by all processes and archives."""
+"""The cache of catalogues, and of the positions of names: one file a user, shared by all processes and archives."""
 
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 import time
 import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 
 FILE: Final = "catalogues.sqlite"
 """Name of the cache in the cache directory."""
+
+_MOST_NAMES: Final = 100_000
 
 
 class CachedCatalogue(NamedTuple):
@@ -173,6 +177,46 @@ class CatalogueCache:
     def forget(self, mission: str, service_url: str) -> Written[None]:
         """Drop a catalogue."""
         return self.db.submit(lambda connection: _forget(connection, mission, service_url))
+
+    def positions(
+        self, service_url: str, names: Iterable[str], younger_than: float = math.inf
+    ) -> dict[str, tuple[float, float]]:
+        """Return positions that a name service told before.
+
+        Parameters
+        ----------
+        service_url : str
+            Address of the service.
+        names : iterable of str
+            Names of objects.
+        younger_than : float
+            Seconds after which an answer is not trusted any more.
+
+        Returns
+        -------
+        dict of str to (float, float)
+            Right ascension and declination in degrees, ICRS, of the names that are known.
+        """
+        sql = "SELECT ra, dec FROM names WHERE service_url = ? AND name = ? AND found_at > ?"
+        since = time.time() - younger_than
+        found = {name: self.db.read(sql, (service_url, name, since)) for name in names}
+        return {name: (rows[0][0], rows[0][1]) for name, rows in found.items() if rows}
+
+    def put_positions(self, service_url: str, positions: Mapping[str, tuple[float, float]]) -> Written[None]:
+        """Keep what a name service told; of more than 100,000 names the oldest are dropped."""
+        rows = [(service_url, name, ra, dec, time.time()) for name, (ra, dec) in positions.items()]
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "INSERT OR REPLACE INTO names (service_url, name, ra, dec, found_at) VALUES (?, ?, ?, ?, ?)", rows
+            )
+            (held,) = connection.execute("SELECT count(*) FROM names").fetchone()
+            if held > _MOST_NAMES:
+                oldest = "SELECT found_at FROM names ORDER BY found_at LIMIT 1 OFFSET ?"
+                sql = f"DELETE FROM names WHERE found_at <= ({oldest})"  # noqa: S608 - it is ours
+                connection.execute(sql, (held - _MOST_NAMES - 1,))
+
+        return self.db.submit(write)
 
     def close(self) -> None:
         """Close the cache. May be called again."""

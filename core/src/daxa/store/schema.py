@@ -188,6 +188,16 @@ def _catalogues_tables(connection: sqlite3.Connection) -> None:
     )
 
 
+def _catalogues_names(connection: sqlite3.Connection) -> None:
+    """Positions of names, as a name service told them; degrees, ICRS."""
+    _all(
+        connection,
+        "CREATE TABLE names (service_url TEXT NOT NULL, name TEXT NOT NULL, ra REAL NOT NULL, dec REAL NOT NULL,"
+        " found_at REAL NOT NULL, PRIMARY KEY (service_url, name)) WITHOUT ROWID",
+        "CREATE INDEX names_by_age ON names (found_at)",
+    )
+
+
 def _archive_ingredients(connection: sqlite3.Connection) -> None:
     """Beside a task's fingerprint, what it is the hash of: to say what changed."""
     connection.execute("ALTER TABLE tasks ADD COLUMN ingredients TEXT")
@@ -215,6 +225,9 @@ DOWNLOADS: Final = Schema(
 CATALOGUES: Final = Schema(
     name="the catalogue cache",
     application_id=0x44415803,
-    migrations=(Migration("catalogues-tables", _catalogues_tables),),
+    migrations=(
+        Migration("catalogues-tables", _catalogues_tables),
+        Migration("catalogues-names", _catalogues_names),
+    ),
 )
 """Cache of catalogues, shared by all of a user's processes."""
