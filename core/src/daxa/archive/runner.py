@@ -137,7 +137,6 @@ class ArchiveRunner:
         entry = evolve(self._pending[key], attempt=attempt, started=time.time())
         self._pending[key] = entry
         try:
-            await anyio.to_thread.run_sync(partial(_make_clean, scratch))
             outcome = await self._run(key, process, scratch, entry)
         except (StorageError, MissingToolError) as problem:
             outcome = Outcome(State.FAILED, cause=str(problem), kind=FailureKind.ENVIRONMENT)
@@ -222,6 +221,7 @@ class ArchiveRunner:
         self, key: TaskKey, process: Process, scratch: Path
     ) -> Outcome | tuple[Job, Launch, Mapping[str, str]]:
         """Ask the body what to run, and lay out what the job needs; a body that raises has failed."""
+        _make_clean(scratch)
         job = self._job(key, process, scratch)
         try:
             wanted = process.command(job, self.plans[key.data_id.mission].parameters[process.name])

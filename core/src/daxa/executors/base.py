@@ -45,7 +45,7 @@ class Launch:
     env : Mapping
         The complete environment.
     stdout, stderr : Path
-        Files that take the output.
+        Files that take the output, two different ones; one in which nothing is written is not there in the end.
     time_limit : float, optional
         Seconds it may take.
     grace : float

@@ -1,73 +1,26 @@
 """Jobs on this machine, in slots that are started when they are needed and used again.
 
-Commands run in the shim (:mod:`daxa.executors.shim`), calls in a warm worker (:mod:`daxa.executors.worker`).
+Commands run in the shim of a slot (:mod:`daxa.executors.shim`), calls in a warm worker
+(:mod:`daxa.executors.worker`) that a shim watches.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
-import signal
 import socket
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any
 
 import anyio
 
+from daxa.exceptions import PluginError
 from daxa.executors.base import CallError, Capabilities, Launch, LaunchResult, Started
+from daxa.executors.calls import Worker
+from daxa.executors.slots import Slot, seen_out
 from daxa.outcome import Caveat
-
-SHIM: Final = Path(__file__).with_name("shim.py")
-CALLS_PER_WORKER: Final = 200
-_LINE: Final = 16 * 1024 * 1024
-
-
-class _Slot:
-    """A control process with a line to it."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.served = 0
-
-    @classmethod
-    async def start(cls, command: Sequence[str], env: dict[str, str] | None = None) -> _Slot:
-        return cls(
-            await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                start_new_session=True,
-                limit=_LINE,
-                env=env,
-            )
-        )
-
-    def send(self, message: dict[str, Any]) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(message).encode() + b"\n")
-
-    async def hear(self) -> dict[str, Any] | None:
-        assert self.process.stdout is not None
-        line = await self.process.stdout.readline()
-        return json.loads(line) if line.endswith(b"\n") else None
-
-    async def end(self, *, kill: bool = False) -> None:
-        """Close its input, which ends it, and wait; or kill it."""
-        if kill:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-        await self.process.wait()
-        transport = getattr(self.process, "_transport", None)
-        if transport is not None:
-            transport.close()
 
 
 class LocalExecutor:
@@ -84,9 +37,8 @@ class LocalExecutor:
     def __init__(self, slots: int = 1) -> None:
         self._limit = slots
         self._host = socket.gethostname()
-        self._shims: list[_Slot] = []
-        self._workers: list[_Slot] = []
-        self._all: set[_Slot] = set()
+        self._slots: list[Slot] = []
+        self._workers: list[Worker] = []
         self._places: asyncio.Semaphore | None = None
 
     async def __aenter__(self) -> LocalExecutor:
@@ -96,131 +48,106 @@ class LocalExecutor:
     async def __aexit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with anyio.CancelScope(shield=True):
-            await asyncio.gather(*(slot.end() for slot in self._all))
-        self._all.clear()
-        self._shims.clear()
-        self._workers.clear()
+        idle: list[Slot | Worker] = [*self._slots, *self._workers]
+        self._slots, self._workers, self._places = [], [], None
+        task = asyncio.current_task()
+        assert task is not None
+        cancelled, ends = task.cancelling(), asyncio.gather(*(one.end() for one in idle))
+        await seen_out(ends)
+        ends.result()
+        if task.cancelling() > cancelled:  # meanwhile, which was not the time for it
+            raise asyncio.CancelledError
 
     async def run(self, launch: Launch, started: Callable[[Started], None]) -> LaunchResult:
-        """Run a job to its end. If cancelled, end it first."""
+        """Run a job to its end. If cancelled, end it first; cancelled again, it is waited for all the same.
+
+        Output goes to the files of the launch; one in which nothing was written is removed.
+
+        Parameters
+        ----------
+        launch : Launch
+            The job.
+        started : callable
+            Called when the first process of the job is started.
+
+        Returns
+        -------
+        LaunchResult
+            How it ended. ``lost`` says that what ran it ended first, or was killed; the job is then ended too.
+
+        Raises
+        ------
+        PluginError
+            If there is nothing to run, or an argument of a call cannot be handed to another process.
+        """
         assert self._places is not None, "use `async with LocalExecutor(...)`"
+        job = _job(launch)
+
+        def begun(pid: int) -> None:
+            started(Started(pid, self._host))
+
         async with self._places:
             if launch.call is not None:
-                return await self._call(launch, started)
-            return await self._command(launch, started)
-
-    # --- commands ---------------------------------------------------------------------------------------------------
-
-    async def _command(self, launch: Launch, started: Callable[[Started], None]) -> LaunchResult:
-        slot = self._shims.pop() if self._shims else await self._new([sys.executable, "-I", "-S", str(SHIM)])
-        slot.send(
-            {
-                "steps": launch.steps,
-                "cwd": str(launch.cwd),
-                "env": dict(launch.env),
-                "stdout": str(launch.stdout),
-                "stderr": str(launch.stderr),
-                "time_limit": launch.time_limit,
-                "grace": launch.grace,
-            }
-        )
-        begun = False
-
-        async def finish() -> dict[str, Any] | None:
-            nonlocal begun
-            while (message := await slot.hear()) is not None:
-                if "result" in message:
-                    found: dict[str, Any] = message["result"]
-                    return found
-                if not begun:
-                    begun = True
-                    started(Started(message["started"], self._host))
-            return None
-
-        try:
-            result = await finish()
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                slot.send({"cancel": True})
-                if await finish() is None:
-                    await self._drop(slot)
-                else:
-                    self._shims.append(slot)
-            raise
-        if result is None:
-            await self._drop(slot)
-            return LaunchResult(host=self._host, lost="the slot that ran it is gone")
-        self._shims.append(slot)
-        return self._result(result)
-
-    # --- calls ------------------------------------------------------------------------------------------------------
-
-    async def _call(self, launch: Launch, started: Callable[[Started], None]) -> LaunchResult:
-        assert launch.call is not None
-        slot = self._workers.pop() if self._workers else await self._new(_worker_command(), _worker_environment())
-        slot.served += 1
-        slot.send(
-            {
-                "target": launch.call.target,
-                "arguments": dict(launch.call.arguments),
-                "cwd": str(launch.cwd),
-                "env": dict(launch.env),
-                "stdout": str(launch.stdout),
-                "stderr": str(launch.stderr),
-            }
-        )
-        started(Started(slot.process.pid, self._host))
-        answer: dict[str, Any] | None = None
-        timed_out = False
-        try:
-            with anyio.move_on_after(launch.time_limit) as scope:
-                answer = await slot.hear()
-            timed_out = scope.cancelled_caught
-        except BaseException:
-            await self._drop(slot, kill=True)
-            raise
-        if answer is None:
-            await self._drop(slot, kill=timed_out)
-            code = slot.process.returncode
-            return LaunchResult(
-                host=self._host,
-                pid=slot.process.pid,
-                timed_out=timed_out,
-                signal=-code if code is not None and code < 0 else None,
-                exit_status=code if code is not None and code >= 0 else None,
-                seconds=launch.time_limit or 0.0 if timed_out else 0.0,
-            )
-        if answer.get("error") is not None or slot.served >= CALLS_PER_WORKER:
-            await self._drop(slot)  # what a failed call leaves in memory is not for the next
-        else:
-            self._workers.append(slot)
-        return self._result({**answer, "pid": slot.process.pid})
-
-    # --- slots ------------------------------------------------------------------------------------------------------
-
-    async def _new(self, command: Sequence[str], env: dict[str, str] | None = None) -> _Slot:
-        slot = await _Slot.start(command, env)
-        self._all.add(slot)
-        return slot
-
-    async def _drop(self, slot: _Slot, *, kill: bool = False) -> None:
-        self._all.discard(slot)
-        with anyio.CancelScope(shield=True):
-            await slot.end(kill=kill)
-
-    def _result(self, answer: dict[str, Any]) -> LaunchResult:
+                answer = await self._call(launch, job, begun)
+            else:
+                answer = await self._command(launch, job, begun)
         error = answer.pop("error", None)
         caveats = tuple(Caveat(*one) for one in answer.pop("caveats", ()))
         return LaunchResult(
             host=self._host, error=None if error is None else CallError(**error), caveats=caveats, **answer
         )
 
+    async def _command(self, launch: Launch, job: Mapping[str, Any], begun: Callable[[int], None]) -> dict[str, Any]:
+        slot = self._slots.pop() if self._slots else await Slot.start()
+        try:
+            answer = await slot.run(job, begun, launch.grace)
+        finally:
+            if not slot.lost:
+                self._slots.append(slot)
+        return {"lost": "the slot that ran it is gone"} if answer is None else answer
 
-def _worker_command() -> list[str]:
-    return [sys.executable, "-m", "daxa.executors.worker"]
+    async def _call(self, launch: Launch, job: Mapping[str, Any], begun: Callable[[int], None]) -> dict[str, Any]:
+        while self._workers and self._workers[-1].worn:  # it ended while it was idle
+            await self._workers.pop().end()
+        worker = self._workers.pop() if self._workers else await Worker.start()
+        try:
+            return await worker.call(launch, job, begun)
+        finally:
+            if worker.worn:
+                with anyio.CancelScope(shield=True):
+                    await worker.end()
+            else:
+                self._workers.append(worker)
 
 
-def _worker_environment() -> dict[str, str]:
-    keep = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
-    return {name: os.environ[name] for name in keep if name in os.environ}
+def _job(launch: Launch) -> dict[str, Any]:
+    """The job as the shim, or the worker, takes it."""
+    job: dict[str, Any] = {
+        "cwd": str(launch.cwd),
+        "env": dict(launch.env),
+        "stdout": str(launch.stdout),
+        "stderr": str(launch.stderr),
+    }
+    if launch.call is None:
+        if not launch.steps or not all(launch.steps):
+            raise PluginError(
+                f"{launch.name} has nothing to run.", expected="argument lists, or a call", remedy="correct the process"
+            )
+        return {**job, "steps": launch.steps, "time_limit": launch.time_limit}
+    try:
+        arguments = json.loads(json.dumps(dict(launch.call.arguments), default=_portable))
+    except (TypeError, ValueError) as problem:
+        raise PluginError(
+            f"{launch.name}: what is to be called cannot be handed to another process: {problem}.",
+            expected="paths, numbers, strings, and lists, tuples and mappings of them",
+            remedy="correct the process",
+        ) from problem
+    return {**job, "target": launch.call.target, "arguments": arguments}
+
+
+def _portable(value: object) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{value!r} is a {type(value).__name__}")
