@@ -112,3 +112,17 @@ def bench(session: nox.Session) -> None:
     """Speed, as ratios of things measured side by side; ``--json FILE`` writes the table."""
     install(session, "test")
     session.run("python", "-m", "tests.benchmarks", *session.posargs)
+
+
+@nox.session
+def stress(session: nox.Session) -> None:
+    """Kill, fill up and disturb, at length; ``--kills N``, ``--seed S``, ``--json FILE``, and F2, F3 ... to choose."""
+    install(session, "test")
+    session.run("python", "-m", "tests.stress", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Feed every parser made-up input; ``DAXA_FUZZ_EXAMPLES`` says how many a parser, 100,000 by default."""
+    install(session, "test")
+    session.run("pytest", "-q", "--timeout=0", *(session.posargs or ["tests/fuzz"]), env={"DAXA_FUZZ": "1"})

@@ -1,11 +1,22 @@
-"""Fetches files with a record of its own, to be killed at any moment: ``python fetching.py DIRECTORY URL...``."""
+"""Fetches files with a record of its own, to be killed at any moment: ``python fetching.py DIRECTORY URLS [JSON]``.
+
+The JSON says what is wrong with the disk: ``limit``, bytes a file may have; ``refuse``, arguments of
+:func:`tests.stress.refusing.refuse`; ``block``, the error that every block after the third one meets.
+"""
 
 import asyncio
+import errno
 import json
+import os
 import sys
 from pathlib import Path
 
+from tests.stress import marks
+from tests.stress.refusing import limit_files, refuse
+
 from daxa.context import Context
+from daxa.exceptions import DaxaError
+from daxa.net import parts
 from daxa.net.client import Patience, open_net
 from daxa.specs import Location, RemoteFile
 from daxa.store.downloads import DownloadRecord, FileEntry
@@ -34,9 +45,35 @@ async def main(directory, urls):
                 )
             )  # fmt: skip
 
-        await asyncio.gather(*(one(url) for url in urls))
+        ends = await asyncio.gather(*(one(url) for url in urls), return_exceptions=True)
     record.close()
+    for problem in ends:
+        if problem is not None:
+            raise problem
+
+
+def spoil(limit=None, refused=None, block=None):
+    if limit is not None:
+        limit_files(limit)
+    if refused is not None:
+        refuse(**refused)
+    if block is not None:
+        honest, number, written = parts.write_block, getattr(errno, block), []
+
+        def full(stream, data):
+            written.append(len(data))
+            if len(written) > 3:
+                raise OSError(number, os.strerror(number))
+            honest(stream, data)
+
+        parts.write_block = full
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), json.loads(sys.argv[2])))
+    marks.install()
+    spoil(**json.loads(sys.argv[3] if len(sys.argv) > 3 else "{}"))
+    try:
+        asyncio.run(main(Path(sys.argv[1]), json.loads(sys.argv[2])))
+    except DaxaError as failure:
+        print(json.dumps({"type": type(failure).__name__, "message": str(failure)}), file=sys.stderr)
+        sys.exit(3)

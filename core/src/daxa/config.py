@@ -86,7 +86,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
             table = tomllib.load(stream)
     except FileNotFoundError:
         return {}
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise DAXAConfigError(
             f"The configuration file {path} cannot be read: {problem}.",
             expected="TOML with keys such as output, cache, cores, offline, and tables [url] and [tool]",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from daxa.outcome import State
+from daxa.archive.causes import failure_groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +19,10 @@ TASK_COLUMNS: Final = (
 )  # fmt: skip
 PRODUCT_COLUMNS: Final = (
     "mission", "process", "obs_id", "inst", "subexp", "variant", "key", "kind", "path", "size", "sha256", "lo", "hi",
+)  # fmt: skip
+
+FAILURE_COLUMNS: Final = (
+    "mission", "process", "kind", "cause", "tasks", "of", "blocked", "example", "log", "sentence",
 )  # fmt: skip
 
 
@@ -117,35 +121,47 @@ def history_frame(entries: Iterable[HistoryEntry]) -> pd.DataFrame:
     return _frame(rows, columns, ["at"], [])
 
 
-def failures_frame(entries: Iterable[TaskEntry]) -> pd.DataFrame:
+def failures_frame(entries: Iterable[TaskEntry], root: Path) -> pd.DataFrame:
     """Failures grouped by process and cause.
+
+    Parameters
+    ----------
+    entries : iterable of TaskEntry
+        Rows of the record, of tasks that failed and of all others.
+    root : Path
+        Directory of the archive, to make paths absolute.
 
     Returns
     -------
     pandas.DataFrame
-        Columns mission, process, kind, cause, tasks (how many failed so), blocked (how many they block) and example
-        (an identifier), most frequent first.
+        One row a cause, most frequent first: mission, process, kind, cause (``…`` stands for what differs from task to
+        task), tasks (how many failed so), of (how many the process has), blocked (how many tasks are blocked behind
+        them), example (an identifier), log (the example's, empty if it wrote nothing), and sentence, which says it all.
     """
-    groups: dict[tuple[str, str, str, str], list[TaskEntry]] = {}
-    blocked: dict[Any, int] = {}
-    for entry in entries:
-        if entry.state in (State.FAILED, State.TIMED_OUT):
-            kind = entry.kind.value if entry.kind else entry.state.value
-            group = (entry.key.data_id.mission, entry.key.process, kind, entry.cause or "unknown cause")
-            groups.setdefault(group, []).append(entry)
-        elif entry.state is State.BLOCKED and entry.root is not None:
-            blocked[entry.root] = blocked.get(entry.root, 0) + 1
-    rows: list[dict[str, Any]] = [
-        {
-            "mission": mission,
-            "process": process,
-            "kind": kind,
-            "cause": cause,
-            "tasks": len(members),
-            "blocked": sum(blocked.get(member.key, 0) for member in members),
-            "example": members[0].key.data_id.ident,
-        }
-        for (mission, process, kind, cause), members in groups.items()
-    ]
-    rows.sort(key=lambda row: (-row["tasks"], row["mission"], row["process"], row["cause"]))
-    return _frame(rows, ("mission", "process", "kind", "cause", "tasks", "blocked", "example"), [], [])
+    rows = []
+    for group in failure_groups(entries):
+        example = group.members[0]
+        log = _telling_log(example, root)
+        see = f", see {log}" if log else ", which wrote nothing" if example.log else ""
+        rows.append(
+            {
+                "mission": group.mission,
+                "process": group.process,
+                "kind": group.kind,
+                "cause": group.cause,
+                "tasks": len(group.members),
+                "of": group.of,
+                "blocked": group.blocked,
+                "example": example.key.data_id.ident,
+                "log": log,
+                "sentence": f"{group.sentence} For example {example.key.data_id.ident}{see}.",
+            }
+        )
+    return _frame(rows, FAILURE_COLUMNS, [], [])
+
+
+def _telling_log(entry: TaskEntry, root: Path) -> str:
+    """The log to look at first: what the program wrote to standard error, or else what it wrote at all."""
+    there = [path for path in (root / one for one in (entry.stderr, entry.log) if one) if path.is_file()]
+    telling = [path for path in there if path.stat().st_size]
+    return str((telling or there)[0]) if there else ""

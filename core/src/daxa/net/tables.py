@@ -103,7 +103,7 @@ def whole_numbers(values: Any, missing: int = 0) -> NDArray[np.int64]:
     import pandas as pd
 
     given = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(dtype="float64")
-    return np.where(np.isfinite(given), given, missing).astype("int64")
+    return np.where(np.abs(given) < 2.0**63, given, missing).astype("int64")
 
 
 def utc_from_mjd(values: Any) -> Series[Any]:
@@ -138,7 +138,7 @@ def time_from_seconds(values: Any) -> Series[Any]:
     import pandas as pd
 
     seconds = np.asarray(pd.Series(values), dtype="float64")
-    return pd.Series(np.rint(np.where(np.isfinite(seconds), seconds, 0.0) * 1e6).astype("timedelta64[us]"))
+    return pd.Series(np.rint(np.where(np.abs(seconds) < 9e12, seconds, 0.0) * 1e6).astype("timedelta64[us]"))
 
 
 def public_now(dates: Any) -> NDArray[np.bool_]:

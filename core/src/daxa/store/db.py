@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -316,14 +317,34 @@ class Database:
                 remedy="choose another output directory",
                 path=str(self.path.parent),
             ) from problem
+        if not self.path.exists():
+            self._make()
         with closing(connect_writer(self.path, network=self._network, create=True)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            self._bring_up_to_date(connection)
+
+    def _make(self) -> None:
+        """Make the file out of sight, and name it when it is whole: nobody ever finds one without tables."""
+        new = self.path.with_name(f".{self.path.name}.{self.owner.token}")
+        try:
+            with closing(connect_writer(new, network=self._network, create=True)) as connection:
+                self._bring_up_to_date(connection)
             try:
-                if self._schema.pending(connection) != self._schema.migrations:
-                    self._guard.check(connection)
-                self._schema.bring_up_to_date(connection)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+                os.link(new, self.path)  # unlike a rename it leaves alone what another process has made meanwhile
+            except OSError:
+                if not self.path.exists():
+                    new.rename(self.path)  # a file system without hard links
+        finally:
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                new.with_name(new.name + suffix).unlink(missing_ok=True)
+
+    def _bring_up_to_date(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if self._schema.pending(connection) != self._schema.migrations:
+                self._guard.check(connection)
+            self._schema.bring_up_to_date(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
