@@ -96,7 +96,8 @@ async def test_the_listings_size_counts_where_the_reply_tells_none(server, net, 
 
 
 async def test_a_whole_part_is_not_asked_for_again(server, net, tmp_path, monkeypatch):
-    path = server.add("/bare", gzip.compress(FITS, mtime=0), faults.named("P1.FTZ"))
+    large = fits_of(3_000_000)
+    path = server.add("/bare", gzip.compress(large, 0, mtime=0), faults.named("P1.FTZ"))  # more than a block
     one = remote(server.url(path), path="", unpack="auto")
 
     def killed(_transfer, _url, _digest):
@@ -110,7 +111,7 @@ async def test_a_whole_part_is_not_asked_for_again(server, net, tmp_path, monkey
     result = await net.fetch(one, tmp_path / "raw")
     assert left(tmp_path / "raw") == ["P1.FIT"] and server.requests[path] == 1
     assert result.resumed == result.size == len(server.files[path])
-    assert result.files[0].sha256 == hashlib.sha256(FITS).hexdigest()
+    assert result.files[0].sha256 == hashlib.sha256(large).hexdigest()
 
 
 async def test_a_part_longer_than_the_file_starts_anew(server, net, tmp_path):

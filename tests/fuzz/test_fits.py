@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daxa.net.unpack import check_fits
+from daxa.net.fits import check_fits
 from daxa_native.events import open_events
 from daxa_native.fitsfile import read_fits
 from tests.fuzz.common import LATIN, fuzzed, mutated, only_typed

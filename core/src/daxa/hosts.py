@@ -1,4 +1,4 @@
-"""Limits of hosts: how many requests at once, how far apart, and when to wait.
+"""Limits of hosts: how many requests at once, how far apart, when to wait, and which are left alone for a while.
 
 They belong to a context and hold over all its sessions and event loops.
 """
@@ -36,6 +36,8 @@ class _Host:
     allowed: float
     busy: int = 0
     next_start: float = 0.0
+    failures: int = 0
+    alone_until: float = 0.0
     waiting: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = field(factory=deque)
 
 
@@ -88,6 +90,44 @@ class HostLimits:
                 host.allowed = max(1.0, host.allowed / 2)
             else:
                 host.allowed = min(float(host.policy.connections), host.allowed + 0.1)
+
+    def left_alone(self, url: str, most: int, cooling: float) -> int:
+        """Whether a host is down, and is not to be asked now.
+
+        Parameters
+        ----------
+        url : str
+            An address at it.
+        most : int
+            Requests given up in a row after which it is left alone.
+        cooling : float
+            Seconds that the others wait when this call lets one request find out whether it is up again.
+
+        Returns
+        -------
+        int
+            Requests given up in a row; 0 if it may be asked.
+        """
+        with self._lock:
+            host, now = self._host(url), time.monotonic()
+            if host.failures < most:
+                return 0
+            if now < host.alone_until:
+                return host.failures
+            host.alone_until = now + cooling  # this one asks; the others wait for its answer
+            return 0
+
+    def gave_up(self, url: str, cooling: float) -> None:
+        """Tell that a request was given up; if there were too many, the host is left alone for so many seconds."""
+        with self._lock:
+            host = self._host(url)
+            host.failures += 1
+            host.alone_until = time.monotonic() + cooling
+
+    def answered(self, url: str) -> None:
+        """Tell that a host gave an answer, whatever it was."""
+        with self._lock:
+            self._host(url).failures = 0
 
     @contextlib.asynccontextmanager
     async def slot(self, url: str) -> AsyncIterator[None]:

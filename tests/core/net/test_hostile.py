@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from daxa.exceptions import BadReplyError, DaxaError, UnsafeArchiveError
 from daxa.net import unpack
+from daxa.net.fits import check_fits
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -57,7 +58,7 @@ def test_absurd_headers_end_at_once_in_an_error(tmp_path, cards):
     path = tmp_path / "a.fits"
     path.write_bytes(header(*cards) + bytes(2880 * 3))
     with pytest.raises(BadReplyError, match=r"a\.fits"):
-        unpack.check_fits(path, "a.fits")
+        check_fits(path, "a.fits")
 
 
 @given(
@@ -69,7 +70,7 @@ def test_whatever_a_header_says_the_look_at_it_ends(tmp_path_factory, cards, res
     path = tmp_path_factory.mktemp("fits") / "a.fits"
     path.write_bytes(header(*cards) + rest.ljust(2880, b"\0"))
     with contextlib.suppress(BadReplyError):
-        unpack.check_fits(path, "a.fits")
+        check_fits(path, "a.fits")
 
 
 def test_a_tar_of_its_own_name_within_a_tar(tmp_path):

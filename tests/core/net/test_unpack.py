@@ -1,6 +1,7 @@
 """Unpacking without trust."""
 
 import gzip
+import hashlib
 import io
 import random
 import tarfile
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from daxa.exceptions import BadReplyError, InvalidNameError, UnsafeArchiveError
 from daxa.net import unpack
 from daxa.net.contents import check_path
+from daxa.net.fits import FitsWatch, check_fits
 
 FITS = b"SIMPLE  =                    T".ljust(80) + b"BITPIX  =                    8".ljust(80) + b"NAXIS   =                    0".ljust(80) + b"END".ljust(80)  # fmt: skip
 FITS = FITS.ljust(2880)
@@ -109,14 +111,14 @@ def test_fits_files_to_their_last_block(tmp_path):
             fits.BinTableHDU(np.rec.array([(1, "x")] * 900, names="a,b")),
         ]
     ).writeto(path)
-    unpack.check_fits(path, "a.fits")
+    check_fits(path, "a.fits")
     whole = path.read_bytes()
     for size in (len(whole) - 2880, len(whole) - 1, 2880 * 2):
         path.write_bytes(whole[:size])
         with pytest.raises(BadReplyError, match="cut short"):
-            unpack.check_fits(path, "a.fits")
+            check_fits(path, "a.fits")
     path.write_bytes(b"no FITS at all")
-    unpack.check_fits(path, "a.txt")
+    check_fits(path, "a.txt")
 
 
 @pytest.mark.parametrize("path", ["../x", "/x", "a/../b", "a//b", ".hidden", "a/.b", "a\\b", "a\n", "a/"])
@@ -128,3 +130,75 @@ def test_paths_stay_below_their_directory(path):
 def test_names_after_unpacking():
     names = {"a.fits.gz": "a.fits", "P0.FTZ": "P0.FIT", "rp_bas.fits.Z": "rp_bas.fits", "plain.fits": "plain.fits"}
     assert {name: unpack.plain_name(name) for name in names} == names
+
+
+@given(st.lists(st.binary(max_size=3000), min_size=1, max_size=4), st.integers(1, 500), st.integers(0, 3))
+@settings(max_examples=60, deadline=None)
+def test_members_that_follow_each_other_and_padding_are_one_file(tmp_path_factory, parts, piece, padding):
+    folder = tmp_path_factory.mktemp("gz")
+    packed = b"".join(gzip.compress(part, mtime=0) for part in parts) + bytes(512 * padding)
+    (folder / "a.gz").write_bytes(packed)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(unpack, "BLOCK", piece)  # wherever a block ends
+        digest = unpack.gunzip(folder / "a.gz", folder / "a", "a.gz")
+        assert unpack.gunzip(folder / "a.gz", None, "a.gz") == digest == hashlib.sha256(b"".join(parts)).hexdigest()
+    assert (folder / "a").read_bytes() == b"".join(parts)
+
+
+def test_a_big_gzip_is_unpacked_beside_its_hashing(tmp_path):
+    content = random.Random(2).randbytes(1 << 20) * 12
+    (tmp_path / "a.gz").write_bytes(gzip.compress(content, 1))
+    assert unpack.gunzip(tmp_path / "a.gz", tmp_path / "a", "a.gz") == hashlib.sha256(content).hexdigest()
+    assert (tmp_path / "a").read_bytes() == content
+    (tmp_path / "cut.gz").write_bytes((tmp_path / "a.gz").read_bytes()[:-100_000])
+    with pytest.raises(BadReplyError, match="end mark"):
+        unpack.gunzip(tmp_path / "cut.gz", tmp_path / "b", "cut.gz")
+
+
+def test_highly_packed_bytes_come_out_whole(tmp_path):
+    for size in (1, unpack.BLOCK - 1, unpack.BLOCK, unpack.BLOCK + 1, 3 * unpack.BLOCK):
+        (tmp_path / "z.gz").write_bytes(gzip.compress(bytes(size)))
+        unpack.gunzip(tmp_path / "z.gz", tmp_path / "z", "z.gz")
+        assert (tmp_path / "z").stat().st_size == size
+
+
+@pytest.mark.parametrize("junk", [b"junk", b"\x1f\x8b", b"\0\0x"])
+def test_what_follows_a_gzip_and_is_none_is_damage(tmp_path, junk):
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"good") + junk)
+    with pytest.raises(BadReplyError, match="damaged"):
+        unpack.gunzip(tmp_path / "a.gz", tmp_path / "a", "a.gz")
+
+
+@given(st.integers(1, 9000), st.integers(0, 4), st.integers(0, 9000))
+@settings(max_examples=80, deadline=None)
+def test_a_file_is_judged_alike_on_disk_and_while_it_goes_by(tmp_path_factory, piece, tables, cut):
+    import numpy as np
+    from astropy.io import fits
+
+    path = tmp_path_factory.mktemp("fits") / "a.fits"
+    hdus = [fits.PrimaryHDU(), *(fits.ImageHDU(np.ones((3, 50 * (number + 1)))) for number in range(tables))]
+    fits.HDUList(hdus).writeto(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: max(len(whole) - cut, 0)])
+
+    def by_disk():
+        check_fits(path, "a")
+
+    def by_watch():
+        watch, data = FitsWatch("a"), path.read_bytes()
+        for start in range(0, len(data), piece):
+            watch.feed(data[start : start + piece])
+        watch.end()
+
+    told = []
+    for judge in (by_disk, by_watch):
+        try:
+            judge()
+            told.append("whole")
+        except BadReplyError as problem:
+            told.append(problem.message)
+    assert (
+        told[0] == told[1]
+        and (told[0] == "whole" or cut)
+        and (told[0] != "whole" or cut % 2880 == 0 or cut > len(whole) - 9)
+    )

@@ -1,32 +1,34 @@
-"""Hosts that are down: after some requests in a row that were given up, a host is left alone for a while."""
+"""Hosts that are down: after some requests in a row that were given up, a host is left alone for a while.
+
+What is known of a host belongs to its limits, and so to the context; a session brings its patience.
+"""
 
 from __future__ import annotations
 
-import time
-
-from attrs import define, field
+from attrs import frozen
 
 from daxa.exceptions import NetworkError
-from daxa.hosts import origin
+from daxa.hosts import HostLimits, origin
 from daxa.net.addresses import shown
 
 
-@define
+@frozen
 class Circuit:
-    """What is known of the health of hosts.
+    """What a session asks before a request, and tells after it.
 
     Parameters
     ----------
+    hosts : HostLimits
+        Those of the context.
     most : int
-        Requests given up in a row after which a host is left alone.
+        Requests given up in a row after which a host is left alone, whoever made them.
     cooling : float
         Seconds for which it is; then one request may ask, and an answer ends it.
     """
 
+    hosts: HostLimits
     most: int
     cooling: float
-    _failed: dict[str, int] = field(init=False, factory=dict)
-    _until: dict[str, float] = field(init=False, factory=dict)
 
     def check(self, url: str) -> None:
         """Stop before a request to a host that is down.
@@ -36,25 +38,20 @@ class Circuit:
         NetworkError
             At once.
         """
-        host, now = origin(url), time.monotonic()
-        failed = self._failed.get(host, 0)
-        if failed < self.most:
-            return
-        if now < self._until[host]:
+        failures = self.hosts.left_alone(url, self.most, self.cooling)
+        if failures:
+            host = origin(url)
             raise NetworkError(
-                f"{shown(url)} was not asked for: {host} is left alone after {failed} failures in a row.",
+                f"{shown(url)} was not asked for: {host} is left alone after {failures} failures in a row.",
                 remedy="try again later; the service may be down",
                 url=shown(url),
                 cause=f"{host} is down",
             )
-        self._until[host] = now + self.cooling  # this one asks; the others wait for its answer
 
     def failed(self, url: str) -> None:
         """Note that a request was given up."""
-        host = origin(url)
-        self._failed[host] = self._failed.get(host, 0) + 1
-        self._until[host] = time.monotonic() + self.cooling
+        self.hosts.gave_up(url, self.cooling)
 
     def answered(self, url: str) -> None:
         """Note that a host gave an answer, whatever it was."""
-        self._failed.pop(origin(url), None)
+        self.hosts.answered(url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import time
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 USER_AGENT: Final = "DAXA/{version} (+https://pypi.org/project/daxa-core; IVOA-science)"
 AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 524})
 BUSY: Final = frozenset({429, 503})
+READ_AHEAD: Final = 1 << 20  # bytes that a connection holds before it makes the server wait
 
 
 @frozen
@@ -89,7 +91,8 @@ class Patience:
     slowest, window : float
         A transfer that brings fewer bytes a second, over a window of so many seconds, is broken off and gone on with.
     failures, cooling : int, float
-        After so many requests in a row that were given up, a host is left alone for so many seconds.
+        After so many requests in a row that were given up, by whatever session of the context, a host is left alone for
+        so many seconds.
     chance : random.Random
         For the randomness of waits.
     """
@@ -134,7 +137,8 @@ class Net:
         self.context = context
         self.session = session
         self.patience = patience
-        self.circuit = Circuit(patience.failures, patience.cooling)
+        self.circuit = Circuit(context.hosts, patience.failures, patience.cooling)
+        self.unpacking = anyio.CapacityLimiter(os.cpu_count() or 1)  # more would only hinder each other, and the loop
 
     def url(self, service: str) -> str:
         """Address of a service, as configured."""
@@ -374,6 +378,7 @@ async def open_net(context: Context, *, patience: Patience | None = None) -> Asy
         ),
         auto_decompress=False,
         trust_env=True,
+        read_bufsize=READ_AHEAD,
         headers={"Accept-Encoding": "identity", "User-Agent": USER_AGENT.format(version=version())},
     ) as session:
         yield Net(context, session, patience)

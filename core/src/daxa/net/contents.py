@@ -6,11 +6,14 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from attrs import frozen
+
 from daxa.exceptions import BadReplyError, InvalidNameError, NotAtArchiveError
-from daxa.net.unpack import COMPRESS, GZIP, check_fits, gunzip, is_tar, plain_name, uncompress, unpack_tar
+from daxa.net.fits import MAGIC as _FITS
+from daxa.net.fits import check_fits
+from daxa.net.unpack import COMPRESS, GZIP, gunzip, is_tar, plain_name, uncompress, unpack_tar
 from daxa.specs import RemoteFile
 
-_FITS: Final = b"SIMPLE  ="
 _MAGIC: Final = {".gz": GZIP, ".ftz": GZIP, ".z": COMPRESS, ".fits": _FITS, ".evt": _FITS, ".img": _FITS}
 
 
@@ -32,7 +35,26 @@ def check_path(path: str) -> str:
     return path
 
 
-def contents(part: Path, scratch: Path, remote: RemoteFile, disposition: str) -> list[tuple[Path, str]]:
+@frozen
+class Content:
+    """A file that came.
+
+    Parameters
+    ----------
+    source : Path
+        Where it is now.
+    path : str
+        Its path below the observation's directory.
+    sha256 : str, optional
+        Its hash, if that was found on the way.
+    """
+
+    source: Path
+    path: str
+    sha256: str | None = None
+
+
+def contents(part: Path, scratch: Path, remote: RemoteFile, disposition: str) -> list[Content]:
     """Verify and unpack a file that came.
 
     Parameters
@@ -40,7 +62,7 @@ def contents(part: Path, scratch: Path, remote: RemoteFile, disposition: str) ->
     part : Path
         What came.
     scratch : Path
-        Empty directory for what is unpacked.
+        Directory for what is unpacked; made when it is needed.
     remote : RemoteFile
         What it should be.
     disposition : str
@@ -48,8 +70,8 @@ def contents(part: Path, scratch: Path, remote: RemoteFile, disposition: str) ->
 
     Returns
     -------
-    list of (Path, str)
-        Where each file is now, and its path below the observation's directory.
+    list of Content
+        The files.
 
     Raises
     ------
@@ -59,28 +81,33 @@ def contents(part: Path, scratch: Path, remote: RemoteFile, disposition: str) ->
     name = remote.path.rpartition("/")[2]
     with part.open("rb") as stream:
         magic = stream.read(64)
-    if remote.unpack in ("tar", "auto"):
-        placed = _members(part, scratch, magic, remote, disposition)
-    elif remote.unpack == "none":
+    if remote.unpack == "none":
         _check_magic(magic, name)
         if magic[:2] == GZIP:
-            gunzip(part, scratch / "proof", name)
-            check_fits(scratch / "proof", name)
-        placed = [(part, remote.path)]
+            gunzip(part, None, name)
+        else:
+            check_fits(part, remote.path)
+        return [Content(part, remote.path)]
+    scratch.mkdir(parents=True)
+    if remote.unpack == "gzip":
+        _check_magic(magic, name + ".gz")
+        return [Content(scratch / name, remote.path, gunzip(part, scratch / name, name))]
+    if remote.unpack == "compress":
+        _check_magic(magic, name + ".Z")
+        uncompress(part, scratch / name, name)
+        placed = [Content(scratch / name, remote.path)]
     else:
-        _check_magic(magic, name + (".gz" if remote.unpack == "gzip" else ".Z"))
-        (gunzip if remote.unpack == "gzip" else uncompress)(part, scratch / name, name)
-        placed = [(scratch / name, remote.path)]
+        placed = _members(part, scratch, magic, remote, disposition)
     if not placed:
         raise NotAtArchiveError(
             f"The reply holds no {' or '.join(remote.members) or 'file'}.", remedy="the archive does not have it"
         )
-    for source, relative in placed:
-        check_fits(source, relative)
+    for one in placed:
+        check_fits(one.source, one.path)
     return placed
 
 
-def _members(part: Path, scratch: Path, magic: bytes, remote: RemoteFile, disposition: str) -> list[tuple[Path, str]]:
+def _members(part: Path, scratch: Path, magic: bytes, remote: RemoteFile, disposition: str) -> list[Content]:
     """Tar, compressed tar, or one bare file."""
     source = part
     inside = scratch / "members"
@@ -101,7 +128,7 @@ def _members(part: Path, scratch: Path, magic: bytes, remote: RemoteFile, dispos
         shutil.copyfile(source, bare)
         paths = [bare]
     prefix = f"{remote.path}/" if remote.path else ""
-    return [(path, check_path(prefix + path.name)) for path in sorted(paths)]
+    return [Content(path, check_path(prefix + path.name)) for path in sorted(paths)]
 
 
 def _check_magic(magic: bytes, name: str) -> None:

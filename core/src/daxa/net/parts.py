@@ -15,11 +15,15 @@ from daxa.exceptions import BadReplyError
 from daxa.net.addresses import shown
 
 BLOCK: Final = 1024 * 1024
+MOST_HELD: Final = 4 * BLOCK
+"""Bytes of a transfer that wait at most while those before them are written."""
 
 
 def write_block(stream: BinaryIO, block: bytes) -> None:
     """Write to disk; the one place where the bytes of a transfer are written."""
-    stream.write(block)
+    view = memoryview(block)
+    while view:  # an unbuffered stream may take less than it is given
+        view = view[stream.write(view) :]
 
 
 class Again(Exception):
@@ -52,8 +56,9 @@ class Part:
             return 0
         return size
 
-    def begin(self, url: str, headers: Mapping[str, str], total: int | None) -> None:
-        """Note what the bytes to come are bytes of."""
+    def begin(self, url: str, headers: Mapping[str, str], total: int | None, *, kept: bool = True) -> None:
+        """Note what the bytes to come are bytes of; on disk too, if they shall be gone on from."""
+        earlier = bool(self.validator)
         etag = headers.get("ETag")
         self.validator = {
             "url": shown(url),
@@ -62,9 +67,12 @@ class Part:
             "total": total,
             "disposition": headers.get("Content-Disposition", ""),
         }
-        temporary = self.sidecar.with_name(self.sidecar.name + ".new")
-        temporary.write_text(json.dumps(self.validator))
-        temporary.replace(self.sidecar)
+        if kept:
+            temporary = self.sidecar.with_name(self.sidecar.name + ".new")
+            temporary.write_text(json.dumps(self.validator))
+            temporary.replace(self.sidecar)
+        elif earlier:
+            self.sidecar.unlink(missing_ok=True)
 
     def drop(self) -> None:
         """Forget it."""
@@ -99,34 +107,47 @@ class Pace:
 
 
 class Writer:
-    """The part on disk while blocks come in."""
+    """The part on disk while blocks come in.
 
-    def __init__(self, part: Part, url: str, headers: Mapping[str, str], have: int, total: int | None) -> None:
+    Parameters
+    ----------
+    part : Part
+        What is written.
+    url : str
+        Where from.
+    headers : Mapping
+        Those of the reply.
+    have : int
+        Bytes that are there from an earlier try.
+    total : int, optional
+        Bytes in all, where that is known.
+    hashed : bool
+        Whether the hash is wanted: of what will be unpacked it is not.
+    """
+
+    def __init__(
+        self, part: Part, url: str, headers: Mapping[str, str], have: int, total: int | None, *, hashed: bool = True
+    ) -> None:
         self._part, self._url, self._headers, self._have, self._total = part, url, headers, have, total
         self._stream: BinaryIO | None = None
-        self._digest = hashlib.sha256()
-        self._size = have
+        self._digest = hashlib.sha256() if hashed else None
+        self._size = self._earlier = have
 
-    def _open(self) -> BinaryIO:
+    def _open(self, *, last: bool) -> BinaryIO:
         if self._stream is None:
             path = self._part.path
             path.parent.mkdir(parents=True, exist_ok=True)
             if self._have:
-                with path.open("rb") as earlier:
-                    while block := earlier.read(BLOCK):
-                        self._digest.update(block)
-                self._stream = path.open("ab")
+                self._stream = path.open("ab", buffering=0)
             else:
                 path.unlink(missing_ok=True)  # it may be a link to a mounted copy
-                self._stream = path.open("wb")
-                self._part.begin(self._url, self._headers, self._total)
+                self._stream = path.open("wb", buffering=0)
+                self._part.begin(self._url, self._headers, self._total, kept=not last)  # it came in one piece
         return self._stream
 
-    def write(self, block: bytes) -> None:
-        """Write a block."""
-        stream = self._open()
-        write_block(stream, block)
-        self._digest.update(block)
+    def write(self, block: bytes, *, last: bool = False) -> None:
+        """Write a block; :meth:`hash` may be called beside it."""
+        write_block(self._open(last=last), block)
         self._size += len(block)
         if self._total is not None and self._size > self._total:
             where = shown(self._url)
@@ -137,12 +158,25 @@ class Writer:
                 url=where,
             )
 
+    def hash(self, block: bytes) -> None:
+        """Hash a block, and before the first what was there from an earlier try."""
+        if self._digest is None:
+            return
+        if self._earlier:
+            with self._part.path.open("rb") as stream:
+                while self._earlier and (piece := stream.read(min(BLOCK, self._earlier))):
+                    self._digest.update(piece)
+                    self._earlier -= len(piece)
+            self._earlier = 0
+        self._digest.update(block)
+
     def end(self, rest: bytes) -> tuple[str, int]:
-        """Write the rest and close."""
+        """Write the rest and close; return the hash, empty if it is not wanted, and the bytes there are now."""
         try:
             if rest or self._stream is None:
-                self.write(rest)
+                self.write(rest, last=self._have + len(rest) == self._total)
+            self.hash(rest)
         finally:
             if self._stream is not None:
                 self._stream.close()
-        return self._digest.hexdigest(), self._size
+        return "" if self._digest is None else self._digest.hexdigest(), self._size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import shutil
@@ -24,7 +25,7 @@ from daxa.exceptions import (
 )
 from daxa.net.addresses import shown
 from daxa.net.contents import check_path, contents
-from daxa.net.parts import BLOCK, Again, Pace, Part, Writer
+from daxa.net.parts import BLOCK, MOST_HELD, Again, Pace, Part, Writer
 from daxa.specs import Location, RemoteFile
 
 if TYPE_CHECKING:
@@ -73,6 +74,16 @@ class FetchResult:
     attempts: int
     seconds: float
     resumed: int = 0
+
+
+@frozen
+class _Received:
+    """What came of one try: what writes the part, the bytes it lacks, and how many there are and should be in all."""
+
+    writer: Writer | None
+    rest: bytes
+    size: int
+    total: int | None
 
 
 class Transfer:
@@ -154,9 +165,10 @@ class Transfer:
             self.attempts += 1
             wait: float | None = None
             try:
-                digest, size = await self._receive(location)
-                files = await anyio.to_thread.run_sync(self._finish, location.url, digest)
-                return files, size
+                received = await self._receive(location)
+                return await anyio.to_thread.run_sync(
+                    self._conclude, location.url, received, limiter=self.net.unpacking
+                )
             except NotAtArchiveError as problem:
                 missing += 1
                 if not self.remote.listed or missing > 2:
@@ -186,7 +198,7 @@ class Transfer:
 
     # --- receiving --------------------------------------------------------------------------------------------------
 
-    async def _receive(self, location: Location) -> tuple[str, int]:
+    async def _receive(self, location: Location) -> _Received:
         import aiohttp
 
         url = location.url
@@ -194,7 +206,7 @@ class Transfer:
         headers = {}
         if have and have == self.part.validator.get("total"):  # it was whole, and its end was not lived to see
             self.resumed, self.disposition = have, self.part.validator.get("disposition", "")
-            return await anyio.to_thread.run_sync(_sha256, self.part.path), have
+            return _Received(None, b"", have, have)
         if have:
             headers = {
                 "Range": f"bytes={have}-",
@@ -209,7 +221,7 @@ class Transfer:
                 where = shown(url)
                 raise BadReplyError(f"{where} redirects in circles.", remedy="try again later", url=where) from None
 
-    async def _take(self, location: Location, response: aiohttp.ClientResponse, have: int) -> tuple[str, int]:
+    async def _take(self, location: Location, response: aiohttp.ClientResponse, have: int) -> _Received:
         from daxa.net.client import AGAIN
 
         where = shown(location.url)
@@ -243,18 +255,9 @@ class Transfer:
                     url=where,
                 )
         self.resumed = have
-        digest, size = await self._write(response, location.url, have, total)
-        if total is not None and size != total:
-            raise Again(f"{size} of {total} bytes came")
-        if size == 0:
-            raise BadReplyError(
-                f"{where} sent nothing.",
-                expected="a file",
-                remedy="the archive may not have it",
-                url=where,
-            )
+        received = await self._write(response, location.url, have, total)
         self.net.context.hosts.report(location.url, throttled=False)
-        return digest, size
+        return received
 
     def _check_type(self, response: aiohttp.ClientResponse) -> None:
         kind = response.headers.get("Content-Type", "").lower()
@@ -298,26 +301,35 @@ class Transfer:
             )
         return int(total) if total.isdigit() else expected
 
-    async def _write(self, response: aiohttp.ClientResponse, url: str, have: int, total: int | None) -> tuple[str, int]:
-        """Write blocks to the part, hashing on the way; a file of one block takes one hop to a thread."""
-        writer = Writer(self.part, url, response.headers, have, total)
-        failure: BaseException | None = None
+    async def _write(self, response: aiohttp.ClientResponse, url: str, have: int, total: int | None) -> _Received:
+        """Write blocks to the part while the next come in; what is left at the end is handed on."""
+        hashed = self.remote.unpack == "none"
+        writer = Writer(self.part, url, response.headers, have, total, hashed=hashed)
+        writing: asyncio.Future[None] | None = None
+        pending: list[bytes] = []
+        held, size = 0, have
+        pace = Pace(self.net.patience.slowest, self.net.patience.window)
         try:
-            pending = bytearray()
-            pace = Pace(self.net.patience.slowest, self.net.patience.window)
             async for block in response.content.iter_any():
                 pace.note(len(block))
-                pending += block
-                if len(pending) >= BLOCK:
-                    full, pending = bytes(pending), bytearray()
-                    await anyio.to_thread.run_sync(writer.write, full)
-        except BaseException as problem:  # noqa: BLE001 - kept until what came is on disk
-            failure = problem
-        with anyio.CancelScope(shield=True):
-            result = await anyio.to_thread.run_sync(writer.end, bytes(pending))
-        if failure is not None:
-            raise failure
-        return result
+                pending.append(block)
+                held += len(block)
+                if held >= BLOCK and (writing is None or writing.done() or held >= MOST_HELD):
+                    if writing is not None:
+                        await asyncio.shield(writing)
+                    writing = asyncio.ensure_future(_kept(writer, b"".join(pending), hashed))
+                    pending, size, held = [], size + held, 0
+            if writing is not None:
+                await asyncio.shield(writing)
+        except BaseException:  # what came is kept: it is gone on from
+            with anyio.CancelScope(shield=True):
+                if writing is not None:
+                    await asyncio.wait((writing,))
+                    if writing.exception() is not None:
+                        pending = []  # the disk refused
+                await anyio.to_thread.run_sync(writer.end, b"".join(pending))
+            raise
+        return _Received(writer, b"".join(pending), size + held, total)
 
     # --- what came --------------------------------------------------------------------------------------------------
 
@@ -338,30 +350,53 @@ class Transfer:
         self.disposition = f'filename="{source.name}"'
         return self._finish(location.url, ""), source.stat().st_size
 
+    def _conclude(self, url: str, received: _Received) -> tuple[tuple[FetchedFile, ...], int]:
+        """Write what is left, and look whether all came: a file of one block takes this one hop to a thread."""
+        writer, where = received.writer, shown(url)
+        digest, size = ("", received.size) if writer is None else writer.end(received.rest)
+        if received.total is not None and size != received.total:
+            raise Again(f"{size} of {received.total} bytes came")
+        if size == 0:
+            raise BadReplyError(
+                f"{where} sent nothing.", expected="a file", remedy="the archive may not have it", url=where
+            )
+        return self._finish(url, digest), size
+
     def _finish(self, url: str, digest: str) -> tuple[FetchedFile, ...]:
         """Verify what came, unpack it in scratch, and give it its name."""
         part = self.part.path
         scratch = part.with_name(f".{part.name}.unpacking")
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(parents=True)
+        if scratch.exists():  # a process was killed
+            shutil.rmtree(scratch, ignore_errors=True)
         try:
-            placed = contents(part, scratch, self.remote, self.disposition)
             files = []
-            for source, relative in placed:
-                (self.directory / relative).parent.mkdir(parents=True, exist_ok=True)
-                known = digest if source == part else ""
-                files.append(FetchedFile(relative, source.stat().st_size, known or _sha256(source)))
-            for source, relative in placed:
-                source.replace(self.directory / relative)
+            placed = contents(part, scratch, self.remote, self.disposition)
+            for one in placed:
+                (self.directory / one.path).parent.mkdir(parents=True, exist_ok=True)
+                known = one.sha256 or (digest if one.source == part else "")
+                files.append(FetchedFile(one.path, one.source.stat().st_size, known or _sha256(one.source)))
+            for one in placed:
+                one.source.replace(self.directory / one.path)
         except (BadReplyError, InvalidNameError, NotAtArchiveError, UnsafeArchiveError) as problem:
             self.part.drop()
             raise type(problem)(
                 f"{shown(url)}: {problem.message}", expected=problem.expected, remedy=problem.remedy, url=shown(url)
             ) from problem
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            if scratch.exists():
+                shutil.rmtree(scratch, ignore_errors=True)
         self.part.drop()
         return tuple(files)
+
+
+async def _kept(writer: Writer, block: bytes, hashed: bool) -> None:
+    """Write and hash a block, side by side; both have ended when this ends."""
+    works = [anyio.to_thread.run_sync(writer.write, block)]
+    if hashed:
+        works.append(anyio.to_thread.run_sync(writer.hash, block))
+    for problem in await asyncio.gather(*works, return_exceptions=True):
+        if problem is not None:
+            raise problem
 
 
 def _sha256(path: Path) -> str:

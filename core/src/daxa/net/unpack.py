@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
-import math
+import hashlib
 import os
 import shutil
 import tarfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Final
+from typing import Final
 
 from daxa.exceptions import BadReplyError, UnsafeArchiveError
+from daxa.net.fits import FitsWatch
 
 BLOCK: Final = 1024 * 1024
 RATIO: Final = 2000  # no X-ray file shrinks that much; zlib's own limit is about 1030
@@ -24,6 +25,8 @@ LONGEST: Final = 240  # bytes of a name, with room for an ending
 
 GZIP: Final = b"\x1f\x8b"
 COMPRESS: Final = b"\x1f\x9d"
+_GZIP_FORM: Final = 31  # zlib's window bits for a gzip header and checksum
+_BIG: Final = 8 * BLOCK  # from here on a second thread is worth its start
 
 
 def _check_growth(packed: int, unpacked: int, what: str) -> None:
@@ -35,25 +38,131 @@ def _check_growth(packed: int, unpacked: int, what: str) -> None:
         )
 
 
-def gunzip(source: Path, target: Path, name: str) -> None:
-    """Unpack a gzip file to its last checksum.
+class Sink:
+    """Takes unpacked bytes: hashes them, looks whether they are a whole FITS file, and writes them if they are kept.
+
+    Parameters
+    ----------
+    target : Path, optional
+        Where they are kept.
+    name : str
+        For errors.
+    """
+
+    def __init__(self, target: Path | None, name: str) -> None:
+        self._stream = None if target is None else target.open("wb")
+        self._watch = FitsWatch(name)
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def take(self, block: bytes) -> None:
+        """Take the next bytes."""
+        self.size += len(block)
+        self._watch.feed(block)
+        self._digest.update(block)
+        if self._stream is not None:
+            self._stream.write(block)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._stream is not None:
+            self._stream.close()
+
+    def end(self) -> str:
+        """Say that there are no more; return their SHA-256.
+
+        Raises
+        ------
+        BadReplyError
+            If more should have come.
+        """
+        self._watch.end()
+        return self._digest.hexdigest()
+
+
+def inflated(source: Path, name: str) -> Iterator[bytes]:
+    """Bytes of a gzip file, to its last checksum, some at a time; members that follow each other are one file.
 
     Raises
     ------
     BadReplyError
         If it is damaged or cut short.
+    UnsafeArchiveError
+        If it unpacks to far more than it is.
     """
     packed, unpacked = source.stat().st_size, 0
-    try:
-        with gzip.open(source, "rb") as reader, target.open("wb") as writer:
-            while block := reader.read(BLOCK):
-                unpacked += len(block)
+    member, rest, begun = zlib.decompressobj(_GZIP_FORM), b"", False
+    with source.open("rb") as reader:
+        while block := rest or reader.read(BLOCK):
+            rest = b""
+            if member.eof:
+                block = block.lstrip(b"\0")  # padding
+                if not block:
+                    continue
+                member = zlib.decompressobj(_GZIP_FORM)
+            begun, full = True, True
+            while not member.eof and (block or full):
+                try:
+                    out = member.decompress(block, BLOCK)
+                except zlib.error as problem:
+                    raise _damaged(name, str(problem)) from problem
+                unpacked += len(out)
                 _check_growth(packed, unpacked, name)
-                writer.write(block)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as problem:
-        raise BadReplyError(
-            f"{name} is damaged: {problem}.", expected="a whole gzip file", remedy="try again"
-        ) from problem
+                if out:
+                    yield out
+                block, full = member.unconsumed_tail, len(out) == BLOCK  # then there may be more without more input
+            rest = member.unused_data
+    if not begun or not member.eof:
+        raise _damaged(name, "it ends before its end mark")
+
+
+def _damaged(name: str, how: str) -> BadReplyError:
+    return BadReplyError(f"{name} is damaged: {how}.", expected="a whole gzip file", remedy="try again")
+
+
+def gunzip(source: Path, target: Path | None, name: str) -> str:
+    """Unpack a gzip file to its last checksum.
+
+    A big file is written and hashed in a thread beside the one that unpacks it.
+
+    Parameters
+    ----------
+    source : Path
+        The file.
+    target : Path, optional
+        Where it is unpacked to; without it, it is looked at and not kept.
+    name : str
+        For errors.
+
+    Returns
+    -------
+    str
+        SHA-256 of what is unpacked.
+
+    Raises
+    ------
+    BadReplyError
+        If it is damaged or cut short.
+    UnsafeArchiveError
+        If it unpacks to far more than it is.
+    """
+    sink = Sink(target, name)
+    try:
+        if source.stat().st_size < _BIG:
+            for block in inflated(source, name):
+                sink.take(block)
+        else:
+            with ThreadPoolExecutor(1, thread_name_prefix="daxa-unpack") as beside:
+                taken: Future[None] | None = None
+                for block in inflated(source, name):
+                    if taken is not None:
+                        taken.result()
+                    taken = beside.submit(sink.take, block)
+                if taken is not None:
+                    taken.result()
+    finally:
+        sink.close()
+    return sink.end()
 
 
 def uncompress(source: Path, target: Path, name: str) -> None:
@@ -222,78 +331,3 @@ def plain_name(name: str) -> str:
         if name.endswith(ending):
             return name[: -len(ending)] + other
     return name
-
-
-def check_fits(path: Path, name: str) -> None:
-    """Look whether a FITS file is whole: every header can be read, and every data block is there.
-
-    Raises
-    ------
-    BadReplyError
-        If it is not.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        if stream.read(9) != b"SIMPLE  =":
-            return
-        if size % 2880:
-            raise BadReplyError(
-                f"{name} is cut short: its size is no multiple of 2880.",
-                expected="a whole FITS file",
-                remedy="try again",
-            )
-        offset = 0
-        while offset < size:
-            length = _hdu_length(stream, offset, size, name)
-            offset += length
-        if offset != size:
-            raise BadReplyError(
-                f"{name} is cut short within its last table.", expected="a whole FITS file", remedy="try again"
-            )
-
-
-def _hdu_length(stream: BinaryIO, offset: int, size: int, name: str) -> int:
-    """Bytes of header and data of the HDU at an offset; what follows the last HDU (zeros) belongs to it."""
-    stream.seek(offset)
-    cards: dict[str, str] = {}
-    read = 0
-    while True:
-        block = stream.read(2880)
-        read += len(block)
-        if len(block) < 2880:
-            raise BadReplyError(
-                f"{name} is cut short within a header.", expected="a whole FITS file", remedy="try again"
-            )
-        for start in range(0, 2880, 80):
-            card = block[start : start + 80]
-            key = card[:8].decode("latin-1").strip()
-            if key == "END":
-                break
-            if card[8:10] == b"= ":
-                cards.setdefault(key, card[10:].decode("latin-1").partition("/")[0].strip().strip("'").strip())
-        else:
-            if offset and read == 2880 and not block.strip(b"\0"):
-                return size - offset
-            continue
-        break
-    return read + _data_length(cards, name)
-
-
-def _data_length(cards: Mapping[str, str], name: str) -> int:
-    """Bytes of data, in whole blocks, that a header announces."""
-    try:
-        number, bits = int(cards.get("NAXIS", "0")), abs(int(cards.get("BITPIX", "8")))
-        groups, extra = int(cards.get("GCOUNT", "1")), int(cards.get("PCOUNT", "0"))
-        if not 0 <= number <= 999:
-            raise ValueError(number)
-        axes = [int(cards.get(f"NAXIS{axis}", "0")) for axis in range(1, number + 1)]
-    except ValueError:
-        axes, bits, groups, extra = [-1], 8, 1, 0
-    if min([groups, extra, *axes]) < 0:
-        raise BadReplyError(
-            f"{name} has a header that makes no sense.", expected="a sound FITS file", remedy="try again"
-        )
-    if not axes:
-        return 0
-    data = bits // 8 * groups * (extra + math.prod(axes if axes[0] or len(axes) == 1 else axes[1:]))
-    return -(-data // 2880) * 2880
