@@ -37,6 +37,8 @@ def test_what_would_leave_its_directory_is_no_component(bad):
 def test_a_gap_in_a_data_id_is_refused():
     with pytest.raises(InvalidNameError):
         DataId("m", None, "PN")
+    with pytest.raises(InvalidNameError):
+        DataId(None)
 
 
 @pytest.mark.parametrize("good", ["A3667", "my archive, 2nd try", "été", "a.b", "PHL 1811 (made earlier)"])

@@ -7,7 +7,7 @@ import pytest
 from daxa.api import API_VERSION, ExecutorSpec, MissionEntry, PluginInfo, Recipe, ServiceSpec, ToolSpec, hookimpl
 from daxa.context import Context
 from daxa.events import DownloadEnded
-from daxa.exceptions import MissingPluginError
+from daxa.exceptions import MissingPluginError, PluginError
 from daxa.plugins import Plugins
 from daxa.registry import Registry
 
@@ -170,3 +170,62 @@ def test_two_plugins_may_declare_one_service_alike():
         plugins.register(module(name, daxa_register_services=lambda: [service]), name)
     assert "VELA" in Registry(plugins).services
     assert [record.error for record in plugins.records] == [None, None]
+
+
+def test_the_plugin_that_names_a_process_first_keeps_it(tmp_path, monkeypatch):
+    for name in ("first", "second"):
+        (tmp_path / f"steps_of_{name}.py").write_text(
+            "from daxa.api import Call, process\n"
+            "@process(level='obs', produces={'a': 'events/{name}-a.fits'})\n"
+            "def align(job):\n    return Call('json:dumps')\n"
+        )
+    monkeypatch.syspath_prepend(tmp_path)
+    plugins = Plugins()
+    plugins.register(good("vela", "json:JSONDecoder"), "good")
+    plugins.register(module("first", daxa_register_processes=lambda: "steps_of_first"), "first")
+    plugins.register(module("second", daxa_register_processes=lambda: "steps_of_second"), "second")
+    plugins.register(module("lost", daxa_register_processes=lambda: "steps_of_lost"), "lost")
+    registry = Registry(plugins)
+    assert registry.process("vela", "align").module == "steps_of_first"
+    errors = {record.name: record.error for record in plugins.records}
+    assert errors["good"] is None and errors["first"] is None
+    assert errors["second"] == "the process 'align' of steps_of_second is claimed already, by steps_of_first"
+    assert "steps_of_lost cannot be imported: ModuleNotFoundError" in errors["lost"]
+
+
+def test_a_mission_whose_processes_cannot_be_imported_says_whose_they_are():
+    plugins = Plugins()
+    record = MissionEntry(name="vela", title="Vela", target="json:JSONDecoder", processes="no_such_steps")
+    plugins.register(module("vela", daxa_register_missions=lambda: [record]), "vela-plugin")
+    with pytest.raises(PluginError, match="reinstall vela-plugin"):
+        Registry(plugins).processes("vela")
+
+
+def test_commands_of_one_plugin_cannot_touch_those_of_another():
+    def adding(*names):
+        def daxa_register_commands(cli):
+            for name in names:
+                cli.add_command(click.Command(name))
+            cli.commands.pop("observe", None)
+
+        return daxa_register_commands
+
+    plugins = Plugins()
+    for owner, names in (("a", ["observe", "dive"]), ("b", ["dive", "rise"]), ("c", ["info", "observe"])):
+        plugins.register(module(owner, daxa_register_commands=adding(*names)), owner)
+    assert set(plugins.commands(["info"])) == {"dive", "rise"}
+    errors = {record.name: record.error for record in plugins.records}
+    assert errors["a"] is None and "'dive' is claimed already, by a" in errors["b"] and "by daxa-core" in errors["c"]
+    assert set(plugins.commands_of("b")) == {"dive", "rise"}
+
+
+def test_a_fault_is_told_once():
+    plugins = Plugins()
+    plugins.register(module("raising", daxa_register_missions=raising), "bad")
+    for _ in range(3):
+        assert list(plugins.each("daxa_register_missions")) == []
+    plugins.complain("stranger", "is not here")
+    assert [record.error for record in plugins.records] == [
+        "daxa_register_missions raised RuntimeError: no such luck",
+        "is not here",
+    ]

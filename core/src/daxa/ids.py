@@ -77,6 +77,13 @@ def check_archive_name(name: Any) -> str:
     return str(name)
 
 
+def _component(what: str) -> Callable[[Any, Any, Any], None]:
+    def validate(_instance: Any, _attribute: Any, value: Any) -> None:
+        check_component(value, what)
+
+    return validate
+
+
 def _optional_component(what: str) -> Callable[[Any, Any, Any], None]:
     def validate(_instance: Any, _attribute: Any, value: Any) -> None:
         if value is not None:
@@ -102,7 +109,7 @@ class DataId:
         Sub-exposure, e.g. ``S003``.
     """
 
-    mission: str = field(validator=_optional_component("a mission's name"))
+    mission: str = field(validator=_component("a mission's name"))
     obs_id: str | None = field(default=None, validator=_optional_component("an ObsID"))
     inst: str | None = field(default=None, validator=_optional_component("an instrument"))
     subexp: str | None = field(default=None, validator=_optional_component("a sub-exposure"))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import inspect
 import logging
 import time
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Collection, Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, evolve, field, frozen
 
 from daxa import hookspecs
+from daxa.answers import misfit
 from daxa.specs import API_VERSION, PluginInfo
+
+if TYPE_CHECKING:
+    import click
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +59,30 @@ class LoadRecord:
 def _entry_points() -> list[tuple[importlib.metadata.EntryPoint, importlib.metadata.Distribution | None]]:
     """All entry points of the group, sorted by distribution, so that the order does not depend on the disk's."""
     found = [(point, point.dist) for point in importlib.metadata.entry_points(group=hookspecs.ENTRY_POINT_GROUP)]
-    return sorted(found, key=lambda pair: (pair[1].name if pair[1] else "", pair[0].name, pair[0].value))
+    return sorted(found, key=lambda pair: (_name_of(pair[1], ""), pair[0].name, pair[0].value))
+
+
+def _name_of(dist: importlib.metadata.Distribution | None, otherwise: str) -> str:
+    """Name of a distribution; metadata that is damaged has none."""
+    try:
+        return str(dist.name or otherwise) if dist is not None else otherwise
+    except Exception:  # noqa: BLE001 - damaged metadata take nothing down
+        return otherwise
+
+
+def _version_of(dist: importlib.metadata.Distribution | None) -> str:
+    try:
+        return str(dist.version or "") if dist is not None else ""
+    except Exception:  # noqa: BLE001 - damaged metadata take nothing down
+        return ""
+
+
+def _import_fault(problem: BaseException) -> str:
+    """Write why an entry point cannot be loaded; a name that daxa.api lacks is a newer contract's."""
+    said = f"{type(problem).__name__}: {problem}"
+    if isinstance(problem, ImportError) and problem.name == "daxa.api":
+        said += f" (this core has API {API_VERSION}: install a newer daxa-core, or correct the name)"
+    return said
 
 
 def check_hooks(plugin: Any) -> list[str]:
@@ -71,13 +100,19 @@ def check_hooks(plugin: Any) -> list[str]:
     """
     specs = {name: function for name, function in vars(hookspecs).items() if hasattr(function, "daxa_spec")}
     faults = []
+    hooks = 0
     for attribute in sorted(dir(plugin)):
-        function: Any = getattr(plugin, attribute, None)
-        marked = getattr(function, "daxa_impl", None)
-        if marked is None:
+        try:
+            function: Any = getattr(plugin, attribute, None)
+            marked = getattr(function, "daxa_impl", None)
+        except Exception as problem:  # noqa: BLE001 - an attribute that cannot be read is no hook
+            faults.append(f"its {attribute} raised {type(problem).__name__}: {problem}")
+            continue
+        if not isinstance(marked, dict):
             if attribute.startswith("daxa_") and inspect.isroutine(function) and attribute in specs:
                 faults.append(f"{attribute} lacks the mark @hookimpl")
             continue
+        hooks += 1
         name = marked.get("specname") or attribute
         if name not in specs:
             if not marked.get("optionalhook"):
@@ -85,10 +120,14 @@ def check_hooks(plugin: Any) -> list[str]:
             continue
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             faults.append(f"{name} is a coroutine function; hooks are synchronous")
+        if marked.get("wrapper") or marked.get("hookwrapper"):
+            faults.append(f"{name} is a wrapper; hooks answer for themselves alone")
         known = set(inspect.signature(specs[name]).parameters)
         extra = [parameter for parameter in inspect.signature(function).parameters if parameter not in known]
         if extra:
             faults.append(f"{name} takes {', '.join(extra)}, which this version does not pass")
+    if not hooks and not faults:
+        faults.append("it has no hooks: no function of it is marked with @hookimpl")
     return faults
 
 
@@ -114,16 +153,13 @@ class Plugins:
     def discover(self) -> None:
         """Load what is installed. A plugin that cannot be loaded is recorded with its error, and left out."""
         for point, dist in _entry_points():
-            distribution = dist.name if dist is not None else "unknown"
-            if distribution in self.blocked:
+            if _name_of(dist, "unknown") in self.blocked:
                 continue
             began = time.perf_counter()
             try:
                 plugin = point.load()
             except (Exception, SystemExit) as problem:  # noqa: BLE001 - whatever a plugin does, the others load
-                self._record(
-                    point.name, dist, time.perf_counter() - began, None, f"{type(problem).__name__}: {problem}"
-                )
+                self._record(point.name, dist, time.perf_counter() - began, None, _import_fault(problem))
                 continue
             self.register(plugin, point.name, dist, seconds=time.perf_counter() - began)
 
@@ -153,11 +189,13 @@ class Plugins:
         describe = getattr(plugin, "daxa_plugin_info", None)
         if not faults and describe is not None:
             try:
-                info = describe()
-                if not isinstance(info, PluginInfo):
-                    faults.append(f"daxa_plugin_info gave {info!r}, not a PluginInfo")
-                    info = PluginInfo()
-            except Exception as problem:  # noqa: BLE001 - a plugin's fault is reported, never passed on
+                answer = describe()
+                fault = misfit("daxa_plugin_info", answer)
+                if fault:
+                    faults.append(fault)
+                else:
+                    info = answer
+            except (Exception, SystemExit) as problem:  # noqa: BLE001 - a plugin's fault is reported, never passed on
                 faults.append(f"daxa_plugin_info raised {type(problem).__name__}: {problem}")
         if info.api > API_VERSION:
             faults.append(f"it needs API {info.api}, this core has {API_VERSION}: install a newer daxa-core")
@@ -165,9 +203,9 @@ class Plugins:
             faults.append(f"it was written for API {info.api}, the oldest honoured is {OLDEST_API}: update the plugin")
         if not faults:
             try:
-                self._manager.register(plugin, name=f"{dist.name if dist else ''}:{name}")
-                self._owner[id(plugin)] = dist.name if dist is not None else name
-            except (ValueError, pluggy.PluginValidationError) as problem:
+                self._manager.register(plugin, name=f"{_name_of(dist, '')}:{name}")
+                self._owner[id(plugin)] = _name_of(dist, name)
+            except Exception as problem:  # noqa: BLE001 - a plugin's fault is reported, never passed on
                 faults.append(str(problem))
         return self._record(name, dist, seconds, info.api, "; ".join(faults) or None)
 
@@ -180,11 +218,11 @@ class Plugins:
         error: str | None,
     ) -> LoadRecord:
         if error:
-            log.warning("plugin %s of %s is left out: %s", name, dist.name if dist else "unknown", error)
+            log.warning("plugin %s of %s is left out: %s", name, _name_of(dist, "unknown"), error)
         record = LoadRecord(
             name=name,
-            distribution=dist.name if dist is not None else name,
-            version=dist.version if dist is not None else "",
+            distribution=_name_of(dist, name),
+            version=_version_of(dist),
             location=str(dist.locate_file("")) if dist is not None else "",
             api=api,
             seconds=seconds,
@@ -199,29 +237,85 @@ class Plugins:
         Yields
         ------
         (str, object)
-            Distribution and answer; answers of None are passed over, lists are opened.
+            Distribution and answer; answers of None are passed over, lists are opened. What is not of the kind that the
+            hook promises is recorded and left out.
         """
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             owner = self._owner.get(id(implementation.plugin), implementation.plugin_name)
+            for one in self._answers(owner, hook, implementation, arguments):
+                yield owner, one
+
+    def _answers(self, owner: str, hook: str, implementation: Any, arguments: dict[str, Any]) -> list[Any]:
+        try:
             passed = {name: arguments[name] for name in implementation.argnames}
-            try:
-                answer = implementation.function(**passed)
-                answers: Iterable[Any] = answer if isinstance(answer, list | tuple) else (answer,)
-            except Exception as problem:  # noqa: BLE001 - a plugin's fault is reported, never passed on
-                self.complain(owner, f"{hook} raised {type(problem).__name__}: {problem}")
-                continue
-            for one in answers:
-                if one is not None:
-                    yield owner, one
+            answer = implementation.function(**passed)
+            answers: list[Any] = list(answer) if isinstance(answer, list | tuple) else [answer]
+        except (Exception, SystemExit) as problem:  # noqa: BLE001 - a plugin's fault is reported, never passed on
+            self.complain(owner, f"{hook} raised {type(problem).__name__}: {problem}")
+            return []
+        good = []
+        for one in answers:
+            fault = None if one is None else misfit(hook, one)
+            if fault:
+                self.complain(owner, fault)
+            elif one is not None:
+                good.append(one)
+        return good
+
+    def commands(self, taken: Collection[str] = ()) -> dict[str, click.Command]:
+        """Ask every plugin for its commands; each adds them to a group of its own, so that none touches another's.
+
+        Parameters
+        ----------
+        taken : collection of str
+            Names of the program's own commands; a plugin that claims one is recorded.
+        """
+        found: dict[str, click.Command] = {}
+        owners = dict.fromkeys(taken, "daxa-core")
+        for owner, group in self._command_groups():
+            for name, command in group.commands.items():
+                if name in owners:
+                    self.complain(owner, f"the command {name!r} is claimed already, by {owners[name]}")
+                    continue
+                found[name], owners[name] = command, owner
+        return found
+
+    def commands_of(self, distribution: str) -> dict[str, click.Command]:
+        """Commands that a distribution wants to add."""
+        return {
+            name: command
+            for owner, group in self._command_groups()
+            if owner == distribution
+            for name, command in group.commands.items()
+        }
+
+    def _command_groups(self) -> Iterator[tuple[str, click.Group]]:
+        import click
+
+        hook = "daxa_register_commands"
+        for implementation in self._manager.hook.daxa_register_commands.get_hookimpls():
+            owner = self._owner.get(id(implementation.plugin), implementation.plugin_name)
+            group = click.Group("daxa")
+            self._answers(owner, hook, implementation, {"cli": group})
+            yield owner, group
+
+    def module(self, owner: str, name: str) -> ModuleType | None:
+        """Import a module that a plugin names; one that cannot be imported is recorded, and None."""
+        try:
+            return importlib.import_module(name)
+        except (Exception, SystemExit) as problem:  # noqa: BLE001 - a plugin's fault is reported, never passed on
+            self.complain(owner, f"{name} cannot be imported: {type(problem).__name__}: {problem}")
+            return None
 
     def complain(self, distribution: str, fault: str) -> None:
-        """Add a fault to the report of a distribution."""
-        log.warning("plugin %s: %s", distribution, fault)
+        """Add a fault to the report of a distribution, once."""
         for index, record in enumerate(self.records):
             if record.distribution == distribution:
+                if record.error and fault in record.error:
+                    return
                 error = f"{record.error}; {fault}" if record.error else fault
-                self.records[index] = LoadRecord(
-                    record.name, record.distribution, record.version, record.location, record.api, record.seconds, error
-                )
-                return
-        self.records.append(LoadRecord(distribution, distribution, "", error=fault))
+                self.records[index] = evolve(record, error=error)
+                break
+        else:
+            self.records.append(LoadRecord(distribution, distribution, "", error=fault))
+        log.warning("plugin %s: %s", distribution, fault)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -87,24 +86,21 @@ class Registry:
     def __attrs_post_init__(self) -> None:
         for service in CORE_SERVICES:
             self._claim("service", self.services, service, "daxa-core")
-        for hook, kind, table, record in (
-            ("daxa_register_missions", "mission", self.missions, MissionEntry),
-            ("daxa_register_services", "service", self.services, ServiceSpec),
-            ("daxa_register_tools", "tool", self.tools, ToolSpec),
-            ("daxa_register_executors", "executor", self.executors, ExecutorSpec),
-            ("daxa_register_recipes", "recipe", self.recipes, Recipe),
-        ):
+        tables: tuple[tuple[str, str, dict[str, Any]], ...] = (
+            ("daxa_register_missions", "mission", self.missions),
+            ("daxa_register_services", "service", self.services),
+            ("daxa_register_tools", "tool", self.tools),
+            ("daxa_register_executors", "executor", self.executors),
+            ("daxa_register_recipes", "recipe", self.recipes),
+        )
+        for hook, kind, table in tables:
             for owner, answer in self.plugins.each(hook):
-                if isinstance(answer, record):
-                    self._claim(kind, table, answer, owner)
-                else:
-                    self.plugins.complain(owner, f"{hook} gave {answer!r}, not a {record.__name__}")
+                self._claim(kind, table, answer, owner)
         modules = []
         for owner, answer in self.plugins.each("daxa_register_processes"):
-            if isinstance(answer, str):
+            if answer not in modules:
                 modules.append(answer)
-            else:
-                self.plugins.complain(owner, f"daxa_register_processes gave {answer!r}, not a module's name")
+                self.owners["processes", answer] = owner
         self.process_modules = tuple(modules)
 
     def _claim(self, kind: str, table: dict[str, Any], record: Any, owner: str) -> None:
@@ -188,27 +184,38 @@ class Registry:
     def processes(self, mission: str) -> dict[str, Process]:
         """All processes that can serve a mission, by name: its own, then those for any mission.
 
+        Of two processes of one name the first is kept, and the plugin of the other is told. A module for any mission
+        that cannot be imported takes nothing but itself away.
+
         Raises
         ------
         PluginError
-            If two processes of a mission have one name.
+            If the module of the mission's own processes cannot be imported.
         """
         from daxa.process import Process
 
         entry = self.mission_entry(mission)
+        provider = self.owners["mission", entry.name]
         found: dict[str, Process] = {}
-        modules = ([entry.processes] if entry.processes else []) + list(self.process_modules)
-        for module_name in modules:
-            for value in vars(importlib.import_module(module_name)).values():
+        modules = [(provider, entry.processes)] if entry.processes else []
+        modules += [(self.owners["processes", name], name) for name in self.process_modules]
+        for owner, name in modules:
+            module = self.plugins.module(owner, name)
+            if module is None:
+                if name == entry.processes:
+                    raise PluginError(
+                        f"The processes of {mission} in {name} cannot be imported.",
+                        expected="a module that can be imported",
+                        remedy=f"`daxa plugins` tells why; reinstall {provider}",
+                    )
+                continue
+            for value in vars(module).values():
                 if not isinstance(value, Process) or (value.missions and mission not in value.missions):
                     continue
                 present = found.setdefault(value.name, value)
                 if present is not value:
-                    raise PluginError(
-                        f"Two processes of {mission} are called {value.name!r}, in {present.module} and"
-                        f" {value.module}.",
-                        remedy="rename one of them",
-                    )
+                    fault = f"the process {value.name!r} of {name} is claimed already, by {present.module}"
+                    self.plugins.complain(owner, fault)
         return found
 
     def process(self, mission: str, name: str) -> Process:

@@ -64,7 +64,9 @@ class Wish:
 
 def fetch_quantity(mission: Mission) -> str:
     """Name of the quantity that bounds how many observations are fetched at once from the mission's archive."""
-    service = (mission.services[1:] or mission.services)[0]
+    service = next(iter(mission.services[1:] or mission.services), None)
+    if service is None:  # what it names is not of a service: files at hand, or its plugin is not installed
+        return f"net:{mission.name}"
     return f"net:{urlsplit(mission.context.service_url(service)).hostname or service.lower()}"
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import click
 
-from daxa.cli import EXIT_FAILURES
+from daxa.cli import EXIT_FAILURES, command_names
+from daxa.cli.checks import check
 from daxa.cli.options import json_option, print_json, print_table
 from daxa.config import SETTINGS, TOOL_PREFIX, Setting, config_file
 from daxa.context import current_context
+from daxa.exceptions import PluginError
 
 _SECRET = frozenset({"xsa_password"})
 
@@ -69,6 +73,10 @@ def plugins(ctx: click.Context, as_json: bool) -> int | None:
         return None
     context = current_context()
     registry = context.registry
+    context.plugins.commands(command_names())  # what is wrong with a plugin's commands is in the report too,
+    for name in registry.missions:  # and what is wrong with its processes
+        with contextlib.suppress(PluginError):
+            registry.processes(name)
     missions: dict[str, list[str]] = {}
     for name in registry.missions:
         missions.setdefault(registry.owners["mission", name], []).append(name)
@@ -103,6 +111,9 @@ def plugins(ctx: click.Context, as_json: bool) -> int | None:
             ],
         )
     return None
+
+
+plugins.add_command(check)
 
 
 @click.command()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from daxa.api import API_VERSION, PluginInfo, Recipe, hookimpl
+from daxa.api import PluginInfo, Recipe, hookimpl
 
 
 @hookimpl
 def daxa_plugin_info() -> PluginInfo:
     """Say which contract the plugin was written for."""
-    return PluginInfo(api=API_VERSION)
+    return PluginInfo(api=1, homepage="https://pypi.org/project/daxa-native/")
 
 
 @hookimpl

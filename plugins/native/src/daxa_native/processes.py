@@ -45,7 +45,9 @@ def flare_gti(
 ) -> Call:
     """Find the good time without flares, on a light curve alone.
 
-    ``threshold`` is in counts a second, ``binsize`` in seconds; both have defaults of each instrument.
+    ``method`` is ``sigma``, which leaves out bins more than ``sigma`` standard deviations above the quiet level, or
+    ``threshold``. ``threshold`` is in counts a second, ``binsize`` in seconds; both have defaults of each instrument.
+    Quiet times of fewer than ``minlength`` bins are left out.
     """
     return Call(
         "daxa_native:flare_gti",
@@ -66,7 +68,7 @@ def flare_gti(
     message="Making light curves",
 )
 def light_curve(job: Job, bands: Any = None, binsize: float = 100.0, filter: str = "standard") -> Call:
-    """Count cleaned events in bins of ``binsize`` seconds. ``bands`` is as for images."""
+    """Count cleaned events in bins of ``binsize`` seconds. ``bands`` and ``filter`` are as for images."""
     return Call(
         "daxa_native:light_curve",
         events_path=str(job.input("events")),
@@ -84,7 +86,10 @@ def light_curve(job: Job, bands: Any = None, binsize: float = 100.0, filter: str
     message="Making images",
 )
 def image(job: Job, bands: Any = None, filter: str = "standard") -> Call:
-    """Count cleaned events in sky pixels. ``bands`` is a list of pairs in keV; by default the mission's own."""
+    """Count cleaned events in sky pixels. ``bands`` is a list of pairs in keV; by default the mission's own.
+
+    ``filter`` is as for ``clean_events``.
+    """
     return Call(
         "daxa_native:image",
         events_path=str(job.input("events")),
@@ -101,7 +106,7 @@ def image(job: Job, bands: Any = None, filter: str = "standard") -> Call:
     message="Drawing quick-looks",
 )
 def quicklook(job: Job, bands: Any = None) -> Call:
-    """Draw an image with sky coordinates."""
+    """Draw an image with sky coordinates. ``bands`` is as for images."""
     return Call(
         "daxa_native:quicklook",
         image_path=str(job.input("image")),

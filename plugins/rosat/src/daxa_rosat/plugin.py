@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from daxa.api import API_VERSION, MissionEntry, PluginInfo, hookimpl
+from daxa.api import MissionEntry, PluginInfo, hookimpl
 
 
 @hookimpl
 def daxa_plugin_info() -> PluginInfo:
     """Say which contract the plugin was written for."""
-    return PluginInfo(api=API_VERSION)
+    return PluginInfo(api=1, homepage="https://pypi.org/project/daxa-rosat/")
 
 
 @hookimpl

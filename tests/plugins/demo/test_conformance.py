@@ -1,0 +1,5 @@
+from daxa_testing import PluginConformance
+
+
+class TestPlugin(PluginConformance):
+    distribution = "daxa-demo"
