@@ -58,7 +58,8 @@ def unpacked(folder, data, unpack, disposition="", members=()):
         locations=[Location(url="https://archive.example/a")],
     )  # fmt: skip
     with only_typed():
-        for path, relative in contents(part, scratch, remote, disposition):
+        for one in contents(part, scratch, remote, disposition):
+            path, relative = one.source, one.path
             assert path.is_file() and not path.is_symlink() and path.is_relative_to(work)
             assert not relative.startswith("/") and ".." not in relative.split("/")
     assert sorted(path.name for path in folder.iterdir()) == ["work"]

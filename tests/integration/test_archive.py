@@ -3,6 +3,7 @@
 import asyncio
 import threading
 
+import daxa_sample.testing
 import pytest
 
 from daxa import Archive, run_sync
@@ -34,21 +35,10 @@ from daxa_testing.sky import Sky
 BASE = "https://sample.example/archive/"
 
 
-def event_list():
-    """A small list in the old ROSAT manner, which daxa_native reads."""
-    import gzip
-    from pathlib import Path
-
-    return gzip.decompress((Path(__file__).parents[1] / "data" / "native" / "rosat.evt.gz").read_bytes())
-
-
 @pytest.fixture(scope="module")
 def sky():
     made = Sky()
-    for obs_id in ("S0001", "S0002"):
-        for token in "wd":
-            made.add_file(f"{BASE}{obs_id}/{obs_id.lower()}_{token}_evt.fits", event_list())
-    made.add_name("Sample Nebula", 150.2, -11.08)
+    daxa_sample.testing.add_to(made)
     with made.running_in_thread() as running:
         yield running
 

@@ -3,21 +3,17 @@
 import json
 from pathlib import Path
 
+import daxa_sample.testing
 import pytest
 
 from daxa.cli import main
 from daxa_testing.sky import Sky
 
-from .test_archive import BASE, event_list
-
 
 @pytest.fixture(scope="module")
 def sky():
     made = Sky()
-    for obs_id in ("S0001", "S0002"):
-        for token in "wd":
-            made.add_file(f"{BASE}{obs_id}/{obs_id.lower()}_{token}_evt.fits", event_list())
-    made.add_name("Sample Nebula", 150.2, -11.08)
+    daxa_sample.testing.add_to(made)
     made.add_name("Nothing", 20.0, 80.0)
     with made.running_in_thread() as running:
         yield running

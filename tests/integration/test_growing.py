@@ -2,6 +2,7 @@
 
 import shutil
 
+import daxa_sample.testing
 import pandas as pd
 import pytest
 
@@ -13,7 +14,7 @@ from daxa.outcome import State
 from daxa.store.records import RunEntry
 from daxa_testing.sky import Sky
 
-from .test_archive import BASE, event_list, sample
+from .test_archive import BASE, sample
 
 pytestmark = pytest.mark.anyio
 
@@ -21,9 +22,8 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(scope="module")
 def sky():
     made = Sky()
-    for obs_id in ("S0001", "S0002", "S0004"):
-        for token in "wd":
-            made.add_file(f"{BASE}{obs_id}/{obs_id.lower()}_{token}_evt.fits", event_list())
+    daxa_sample.testing.add_to(made)
+    daxa_sample.testing.add_files(made, "S0004")
     with made.running_in_thread() as running:
         yield running
 
@@ -143,7 +143,7 @@ async def test_missions_are_added_and_nothing_runs_again(context, monkeypatch):
 async def test_raw_data_are_deleted_and_products_stay(context):
     arch = await Archive("lean", await sample("S0001"))
     await arch.run("image")
-    assert await arch.delete_raw_data(force_del=True) == 2
+    assert await arch.delete_raw_data(force_del=True) == 8
     assert {one.state for one in await arch.verify()} == {"intact"}
     assert set((await arch.run("image")).counts) == {State.REUSED}
     await arch.close()

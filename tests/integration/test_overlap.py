@@ -1,6 +1,7 @@
 """Fetching and processing in one graph: an observation is worked on while others are on their way."""
 
 import anyio
+import daxa_sample.testing
 import pytest
 
 from daxa import Archive
@@ -10,7 +11,7 @@ from daxa.exceptions import NetworkError
 from daxa.outcome import State
 from daxa_testing.sky import Sky
 
-from .test_archive import BASE, event_list, sample
+from .test_archive import BASE, sample
 
 pytestmark = pytest.mark.anyio
 
@@ -18,9 +19,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(scope="module")
 def sky():
     made = Sky()
-    for obs_id in ("S0001", "S0002"):
-        for token in "wd":
-            made.add_file(f"{BASE}{obs_id}/{obs_id.lower()}_{token}_evt.fits", event_list())
+    daxa_sample.testing.add_to(made)
     with made.running_in_thread() as running:
         yield running
 

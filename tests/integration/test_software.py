@@ -2,6 +2,7 @@
 
 import logging
 
+import daxa_sample.testing
 import pytest
 from attrs import evolve
 
@@ -12,7 +13,7 @@ from daxa.exceptions import MissingToolError, PluginError
 from daxa.outcome import State
 from daxa_testing.sky import Sky
 
-from .test_archive import BASE, event_list, sample
+from .test_archive import sample
 
 pytestmark = pytest.mark.anyio
 
@@ -20,8 +21,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(scope="module")
 def sky():
     made = Sky()
-    for token in "wd":
-        made.add_file(f"{BASE}S0001/s0001_{token}_evt.fits", event_list())
+    daxa_sample.testing.add_to(made)
     with made.running_in_thread() as running:
         yield running
 

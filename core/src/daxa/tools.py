@@ -160,12 +160,16 @@ def _candidates(spec: ToolSpec, variables: Mapping[str, str], where: str | None)
     if where is not None:
         yield _told(spec, variables, where)
         return
-    patterns = (*_ALWAYS, *spec.variables, spec.home_variable or "", spec.calibration_variable or "")
-    active = {name: value for name, value in variables.items() if any(fnmatchcase(name, one) for one in patterns)}
-    yield FoundTool(spec=spec, environment=active)
+    yield FoundTool(spec=spec, environment=_needed(spec, variables))
     home = variables.get(spec.home_variable) if spec.home_variable else None
     if home and spec.activation and (Path(home) / spec.activation).is_file():
         yield _by_script(spec, variables, Path(home) / spec.activation)
+
+
+def _needed(spec: ToolSpec, variables: Mapping[str, str]) -> dict[str, str]:
+    """What a tool needs of some variables."""
+    patterns = (*_ALWAYS, *spec.variables, spec.home_variable or "", spec.calibration_variable or "")
+    return {name: value for name, value in variables.items() if any(fnmatchcase(name, one) for one in patterns)}
 
 
 def _told(spec: ToolSpec, variables: Mapping[str, str], where: str) -> FoundTool:
@@ -226,7 +230,12 @@ def _conda_prefix(name: str, variables: Mapping[str, str]) -> Path:
 
 
 def _by_script(spec: ToolSpec, variables: Mapping[str, str], script: Path) -> FoundTool:
-    return FoundTool(spec=spec, environment=_activated(_ACTIVATE, script, variables), found=f"by {script}")
+    """Run its activation; scripts such as HEASoft's and SAS's expect the variable that names the installation."""
+    given = {**_needed(spec, variables), **{name: variables[name] for name in (*KEPT, "HOME") if name in variables}}
+    if spec.home_variable:
+        depth = len(Path(spec.activation or script.name).parts)
+        given[spec.home_variable] = str(script.absolute().parents[depth - 1])
+    return FoundTool(spec=spec, environment=_activated(_ACTIVATE, script, given), found=f"by {script}")
 
 
 def _activated(activate: str, path: Path, variables: Mapping[str, str]) -> dict[str, str]:
@@ -234,7 +243,7 @@ def _activated(activate: str, path: Path, variables: Mapping[str, str]) -> dict[
     try:
         done = subprocess.run(
             [shutil.which("bash") or "/bin/sh", "-c", activate, "sh", str(path)],
-            env={name: variables[name] for name in (*KEPT, "PATH", "HOME") if name in variables},
+            env=dict(variables),
             capture_output=True,
             timeout=_ASK_SECONDS,
             stdin=subprocess.DEVNULL,

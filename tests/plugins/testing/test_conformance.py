@@ -1,39 +1,14 @@
-"""The kit on what is sound: the sample plugin, the local executor, a tool that is a script."""
+"""The kit on what is sound: this distribution, the local executor, a tool that is a script."""
 
 import os
 
 from daxa.api import ToolSpec
 from daxa.executors.local import LocalExecutor
-from daxa_testing import ExecutorConformance, MissionConformance, PluginConformance, ToolConformance
-from daxa_testing.sky import Sky
-
-from ..skies import fits
-
-BASE = "https://sample.example/archive/"
-
-
-class TestSamplePlugin(PluginConformance):
-    distribution = "daxa-sample"
+from daxa_testing import ExecutorConformance, PluginConformance, ToolConformance
 
 
 class TestTestingPlugin(PluginConformance):
     distribution = "daxa-testing"
-
-
-class TestSample(MissionConformance):
-    mission = "sample"
-
-    def sky(self):
-        made = Sky()
-        for name in ("S0001/s0001_w_evt.fits", "S0001/s0001_d_evt.fits", "S0002/s0002_w_evt.fits", "S0003/readme"):
-            made.add_file(BASE + name, fits())
-        return made
-
-    def obs_ids(self):
-        return ["S0001", "S0002"]
-
-    def absent_obs_ids(self):
-        return ["S0003"]
 
 
 class TestLocalExecutor(ExecutorConformance):

@@ -2,6 +2,7 @@
 
 import types
 
+import daxa_sample.testing
 import pytest
 from daxa_sample.mission import Sample
 
@@ -14,7 +15,7 @@ from daxa.plugins import Plugins
 from daxa_chandra import testing as chandra
 from daxa_testing.sky import Sky
 
-from ..skies import context_of, fits, gz
+from ..skies import context_of, gz
 
 pytestmark = pytest.mark.anyio
 
@@ -26,8 +27,7 @@ def sky():
     made = Sky()
     names = ("primary/acisf03205N006_evt2.fits.gz", "secondary/acisf03205_000N006_evt1.fits.gz")
     chandra.add_observation(made, "3205", 10.0, 20.0, WHEN, 47700.0, {name: gz() for name in names})
-    for inst in "wd":
-        made.add_file(f"https://sample.example/archive/S0001/s0001_{inst}_evt.fits", fits())
+    daxa_sample.testing.add_to(made)
     with made.running_in_thread() as running:
         yield running
 

@@ -92,6 +92,7 @@ class ArchiveDownloads:
     run_id: int
     stopped: StorageError | None = field(default=None, init=False)
     _known: dict[TaskKey, TaskEntry] = field(factory=dict, init=False)
+    _fetched: dict[TaskKey, str] = field(factory=dict, init=False)
     _pending: set[TaskKey] = field(factory=set, init=False)
     _open: dict[str, Downloads] = field(factory=dict, init=False)
     _wishes: dict[str, Wish] = field(factory=dict, init=False)
@@ -177,6 +178,11 @@ class ArchiveDownloads:
         """Return what was recorded of an observation before the run."""
         return self._known.get(key)
 
+    def fingerprint(self, key: TaskKey) -> str | None:
+        """Say what an observation's files are now, also before the end of the task is in the record."""
+        known = self._known.get(key)
+        return self._fetched.get(key) or (known.fingerprint if known is not None else None)
+
     async def execute(self, entry: TaskEntry) -> tuple[TaskEntry, Outcome]:
         """Fetch an observation, place its products, and record both.
 
@@ -204,6 +210,7 @@ class ArchiveDownloads:
             self.stopped = self.stopped or problem
             return entry, Outcome(State.FAILED, cause=problem.message, kind=FailureKind.ENVIRONMENT)
         contents = await anyio.to_thread.run_sync(_contents, downloads, obs_id)
+        self._fetched[entry.key] = contents.fingerprint
         return evolve(entry, fingerprint=contents.fingerprint), _outcome(result)
 
     async def _place(self, mission: Mission, obs_id: str, files: list[str]) -> None:

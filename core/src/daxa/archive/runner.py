@@ -339,9 +339,9 @@ class ArchiveRunner:
             for product in products
         }
         if self.plans[key.data_id.mission].begins(process.name):
-            fetched = self.record.task(TaskKey(DOWNLOAD, key.data_id.at("obs")))
-            if fetched is not None and fetched.fingerprint:
-                inputs[DOWNLOAD] = fetched.fingerprint
+            fetched = self._fetched(TaskKey(DOWNLOAD, key.data_id.at("obs")))
+            if fetched is not None:
+                inputs[DOWNLOAD] = fetched
         tools, calibration = self.software.versions(process, known.ingredients if known is not None else None)
         return Ingredients(
             process=process.name,
@@ -352,6 +352,13 @@ class ArchiveRunner:
             tools=tools,
             calibration=calibration,
         )
+
+    def _fetched(self, key: TaskKey) -> str | None:
+        """What was fetched of an observation, as a fingerprint."""
+        if self.downloads is not None:
+            return self.downloads.fingerprint(key)
+        known = self.record.task(key)
+        return known.fingerprint if known is not None else None
 
     def intact(self, key: TaskKey) -> bool:
         """Whether every recorded product of a task is on disk as it was recorded."""

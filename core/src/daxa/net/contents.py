@@ -88,7 +88,7 @@ def contents(part: Path, scratch: Path, remote: RemoteFile, disposition: str) ->
         else:
             check_fits(part, remote.path)
         return [Content(part, remote.path)]
-    scratch.mkdir(parents=True)
+    scratch.mkdir(parents=True, exist_ok=True)
     if remote.unpack == "gzip":
         _check_magic(magic, name + ".gz")
         return [Content(scratch / name, remote.path, gunzip(part, scratch / name, name))]

@@ -1,17 +1,20 @@
-"""The mission Sample: a catalogue that the plugin brings along, and a plain directory of files."""
+"""The mission Sample: two telescopes, WIDE and DEEP, that may expose several times in one observation."""
 
-from daxa.api import Location, Mission, NotAtArchiveError, RemoteFile
-
-ROWS = [
-    # ObsID, ra and dec in degrees (ICRS), start, duration in seconds
-    ("S0001", 150.10, -11.06, "2031-03-01 10:00:00", 10_000),
-    ("S0002", 150.30, -11.10, "2031-03-05 00:00:00", 5_000),
-    ("S0003", 10.68, 41.27, "2031-04-01 12:30:00", 20_000),
-]
+from daxa.api import (
+    Location,
+    Mission,
+    NotAtArchiveError,
+    RemoteFile,
+    on_the_sky,
+    texts,
+    time_from_seconds,
+    utc_from_mjd,
+    whole_table,
+)
 
 
 class Sample(Mission):
-    """Two telescopes, WIDE and DEEP, whose event lists are kept as they are."""
+    """Observations of Sample; positions are of the pointing."""
 
     name = "sample"
     pretty_name = "Sample"
@@ -21,29 +24,43 @@ class Sample(Mission):
     default_instruments = ("WIDE", "DEEP")
     instrument_tokens = {"WIDE": "w", "DEEP": "d"}
     fov = "30 arcmin"
-    levels = ("obs", "inst")
+    levels = ("obs", "inst", "exp")
     product_level = "inst"
     column_order = ("ra", "dec", "ObsID", "science_usable", "start", "end", "duration")
-    services = ("SAMPLE",)
+    services = ("SAMPLE_TAP", "SAMPLE")
     templates = {"events": "{oi}_{i}_evt.fits"}
 
     async def catalogue(self, net):
-        """One row an observation."""
+        """Fetch the table ``sample``: one row an observation, times as MJD."""
         import pandas as pd
 
-        table = pd.DataFrame(ROWS, columns=["ObsID", "ra", "dec", "start", "duration"])
-        table["start"] = pd.to_datetime(table["start"])
-        table["duration"] = pd.to_timedelta(table["duration"], unit="s")
-        table["end"] = table["start"] + table["duration"]
-        table["science_usable"] = True
-        return table
+        table = await whole_table(net, net.url("SAMPLE_TAP"), "sample", ["obsid", "ra", "dec", "start_mjd", "seconds"])
+        table = table[on_the_sky(table["ra"], table["dec"])].reset_index(drop=True)
+        start, duration = utc_from_mjd(table["start_mjd"]), time_from_seconds(table["seconds"])
+        return pd.DataFrame(
+            {
+                "ObsID": texts(table["obsid"]),
+                "ra": table["ra"],
+                "dec": table["dec"],
+                "science_usable": True,
+                "start": start,
+                "end": start + duration,
+                "duration": duration,
+            }
+        )
 
     async def remote_files(self, obs, want, net):
-        """List the observation's directory; a file an instrument."""
+        """List the observation's directory: an event list a telescope, and for a reduction the summary and raw frames."""
         base = f"{net.url('SAMPLE')}{obs['ObsID']}/"
-        wanted = {f"{obs['ObsID'].lower()}_{self.instrument_tokens[inst]}_evt.fits" for inst in want.instruments}
-        found = [entry for entry in await net.listing(base) if entry.name in wanted]
+        mine = tuple(f"{obs['ObsID'].lower()}_{self.instrument_tokens[inst]}_" for inst in want.instruments)
+        found = 0
+        for entry in await net.listing(base):
+            part = "products" if entry.name.endswith("_evt.fits") else "raw"
+            if not getattr(want, part) or not (entry.name == "summary.txt" or entry.name.startswith(mine)):
+                continue
+            found += 1
+            size = entry.size if entry.exact else None
+            location = Location(url=base + entry.name, size=size)
+            yield RemoteFile(obs_id=obs["ObsID"], path=entry.name, locations=[location], part_of=part)
         if not found:
-            raise NotAtArchiveError(f"The archive holds no event list of {obs['ObsID']}.", url=base)
-        for entry in found:
-            yield RemoteFile(obs_id=obs["ObsID"], path=entry.name, locations=[Location(url=base + entry.name)])
+            raise NotAtArchiveError(f"The archive holds nothing of {obs['ObsID']} that is wanted.", url=base)
