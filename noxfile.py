@@ -108,6 +108,24 @@ def wheel(session: nox.Session) -> None:
 
 
 @nox.session
+def template(session: nox.Session) -> None:
+    """What the plugin template makes, installed with pip in a fresh environment, passes its own tests."""
+    install(session)
+    session.install("copier", "pytest")
+    for levels in ("inst", "exp"):
+        made = Path(session.create_tmp()) / levels
+        shutil.rmtree(made, ignore_errors=True)
+        name = f"daxa-made-{levels}"
+        answers = ["--data", f"distribution={name}", "--data", f"levels={levels}"]
+        session.run(
+            "copier", "copy", "--quiet", "--defaults", *answers, str(ROOT / "docs" / "plugin_template"), str(made)
+        )
+        session.install(str(made))
+        session.run("pytest", "-q", str(made / "tests"), "-c", str(made / "pyproject.toml"))
+        session.run("daxa", "plugins", "check", name)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Speed, as ratios of things measured side by side; ``--json FILE`` writes the table."""
     install(session, "test")

@@ -1,0 +1,5 @@
+"""``python -m daxa`` is ``daxa``."""
+
+from daxa.cli import main
+
+main()
