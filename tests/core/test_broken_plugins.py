@@ -16,6 +16,7 @@ EXPECTED = sorted([f"zz-{name}" for name in plugins()] + ["broken-reference", "b
 GOOD = {
     "daxa-chandra",
     "daxa-demo",
+    "daxa-erosita",
     "daxa-native",
     "daxa-nustar",
     "daxa-rosat",

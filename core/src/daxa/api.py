@@ -20,8 +20,10 @@ from daxa.exceptions import (
     NetworkError,
     NoCelestialWCSError,
     NoGoodTimeError,
+    NoObsAfterFilterError,
     NotAtArchiveError,
     OfflineError,
+    ParameterTypeError,
     PluginError,
     StorageError,
     TaskError,
@@ -47,6 +49,7 @@ from daxa.specs import (
 if TYPE_CHECKING:
     from daxa.context import Context
     from daxa.mission.base import Mission
+    from daxa.mission.pending import filtering
     from daxa.net.client import Net
     from daxa.net.heasarc import heasarc_file
     from daxa.net.listing import Entry
@@ -74,6 +77,7 @@ _LATE = {
     "Process": "daxa.process",
     "Product": "daxa.process",
     "collect_caveats": "daxa.process",
+    "filtering": "daxa.mission.pending",
     "heasarc_file": "daxa.net.heasarc",
     "on_the_sky": "daxa.net.tables",
     "process": "daxa.process",
@@ -125,9 +129,11 @@ __all__ = [
     "NetworkError",
     "NoCelestialWCSError",
     "NoGoodTimeError",
+    "NoObsAfterFilterError",
     "NotAtArchiveError",
     "OfflineError",
     "Outcome",
+    "ParameterTypeError",
     "PluginError",
     "PluginInfo",
     "Process",
@@ -143,6 +149,7 @@ __all__ = [
     "ToolSpec",
     "Want",
     "collect_caveats",
+    "filtering",
     "heasarc_file",
     "hookimpl",
     "on_the_sky",

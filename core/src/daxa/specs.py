@@ -283,7 +283,8 @@ class RemoteFile:
         ``auto`` looks at the reply: tar, compressed tar (a tar within it is opened too), or one bare file, whose name
         is that of the Content-Disposition header. Members' directories are dropped.
     members : tuple of str
-        Shell patterns of the members to keep, by name without directory; empty keeps all. For ``tar`` and ``auto``.
+        Shell patterns of the members to keep, by name without directory, or by the whole path within the tar where
+        the pattern has a ``/``; empty keeps all. For ``tar`` and ``auto``.
     decompress_members : bool
         Whether members that are gzip files are kept uncompressed; ``.gz`` is dropped and ``.FTZ`` becomes ``.FIT``.
     part_of : {"raw", "products", "both"}
@@ -292,6 +293,8 @@ class RemoteFile:
         Whether the observation is of no use without it.
     listed : bool
         Whether the name was read from a listing: then a 404 may be a passing fault, and is tried again.
+    shared : bool
+        Whether it is a tar from which several observations take their members: it is fetched once for all of them.
     """
 
     obs_id: str
@@ -303,6 +306,7 @@ class RemoteFile:
     part_of: Literal["raw", "products", "both"] = "both"
     required: bool = True
     listed: bool = True
+    shared: bool = False
 
     @property
     def url(self) -> str:
@@ -321,11 +325,14 @@ class ProductLabel:
     path : str
         Path relative to the observation's raw directory.
     inst : str
-        Instrument.
+        Instrument, or several joined by ``_`` where a file holds them together.
     subexp : str, optional
         Sub-exposure, for missions whose products are kept by sub-exposure.
     lo, hi : float, optional
         Energy band in keV.
+    made_by : str, optional
+        ``"package.module:function"`` that makes the product of the file, where it is not the file as it is:
+        ``function(source, target, inst)`` with absolute paths as text. It runs in a thread.
     """
 
     kind: str
@@ -334,6 +341,7 @@ class ProductLabel:
     subexp: str | None = None
     lo: float | None = None
     hi: float | None = None
+    made_by: str | None = None
 
 
 @frozen(kw_only=True)

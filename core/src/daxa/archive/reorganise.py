@@ -12,7 +12,7 @@ from daxa.archive import layout
 from daxa.archive.place import HASH_LIMIT, place, sha256
 from daxa.exceptions import StorageError
 from daxa.ids import DataId
-from daxa.specs import Child, ProductLabel
+from daxa.specs import Child, ProductLabel, load_target
 
 PROCESS_OF_KIND: Final[Mapping[str, str]] = {
     "events": "preprocessed_events",
@@ -118,7 +118,7 @@ def reorganise(
                 if (status.st_size, status.st_mtime_ns) == known[:2]:
                     placed.append(Placed(process, data_id, label, path, known[0], known[1], known[2], reused=True))
                     continue
-            place(raw / label.path, target)
+            _make(raw / label.path, target, label)
             status = target.stat()
             digest = sha256(target) if status.st_size <= HASH_LIMIT else None
             placed.append(Placed(process, data_id, label, path, status.st_size, status.st_mtime_ns, digest))
@@ -126,4 +126,19 @@ def reorganise(
             raise
         except OSError as problem:
             failed[process, data_id] = f"{label.path} cannot be placed: {problem.strerror or problem}"
+        except Exception as problem:  # noqa: BLE001 - a plugin's function; its failure is told, and ends this one only
+            failed[process, data_id] = f"nothing can be made of {label.path}: {problem}"
     return Reorganised(tuple(placed), failed)
+
+
+def _make(source: Path, target: Path, label: ProductLabel) -> None:
+    """Place a product: the file as it is, or what its plugin makes of it."""
+    if label.made_by is None:
+        place(source, target)
+        return
+    part = target.with_name(f".{target.name}.made")
+    try:
+        load_target(label.made_by)(str(source), str(part), label.inst)
+        place(part, target)
+    finally:
+        part.unlink(missing_ok=True)

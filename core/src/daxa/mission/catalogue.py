@@ -50,6 +50,7 @@ class Source(Protocol):
     columns: ClassVar[tuple[str, ...]]
     column_order: ClassVar[tuple[str, ...]]
     services: ClassVar[tuple[str, ...]]
+    catalogue_included: ClassVar[bool]
 
     async def catalogue(self, net: Net) -> DataFrame:
         """Return the catalogue, one row an observation."""
@@ -119,7 +120,7 @@ async def load_catalogue(mission: Source, context: Context, *, refresh: bool = F
     BadReplyError
         If the service's answer lacks a column or holds impossible values; a good one in the cache stays.
     """
-    if not mission.services:
+    if mission.catalogue_included or not mission.services:
         return Catalogue(checked(mission, await _fetched(mission, context)), time.time(), "brought along by the plugin")
     from daxa.store.catalogues import CatalogueCache
 

@@ -80,8 +80,12 @@ class Declared:
     has_proprietary : bool
         Whether the catalogue tells which observations are public: columns ``proprietary_usable`` and
         ``proprietary_end_date``.
+    instruments_merged : bool
+        Whether the archive's files hold all instruments together.
     services : tuple of str
-        Services used; the first is the catalogue's. None for a catalogue that the plugin brings along.
+        Services used; the first is the catalogue's, unless the plugin brings that along.
+    catalogue_included : bool
+        Whether the plugin brings the catalogue along; it is then not kept in the cache.
     bands : Mapping
         Energy bands of the archive's images, ``{inst: {(lo, hi): token}}`` in keV; token is the band in file names.
     templates : Mapping
@@ -110,8 +114,10 @@ class Declared:
     columns: ClassVar[tuple[str, ...]] = ()
     column_order: ClassVar[tuple[str, ...]] = ()
     one_inst_per_obs: ClassVar[bool] = False
+    instruments_merged: ClassVar[bool] = False
     has_proprietary: ClassVar[bool] = False
     services: ClassVar[tuple[str, ...]] = ()
+    catalogue_included: ClassVar[bool] = False
     bands: ClassVar[Mapping[str, Bands | None] | None] = None
     templates: ClassVar[Mapping[str, Template]] = {}
     instrument_tokens: ClassVar[Mapping[str, str]] = {}

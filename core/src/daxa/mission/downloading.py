@@ -170,7 +170,8 @@ class Downloading(Filters):
     @property
     def _service(self) -> str:
         """Key of the record: the addresses of the services that serve files."""
-        return service_key(self.context, self.services[1:] or self.services)
+        serving = self.services if self.catalogue_included else self.services[1:] or self.services
+        return service_key(self.context, serving)
 
     def _keys(self) -> dict[str, Any]:
         return {"service": self._service, "sky": self.context.config.sky}
@@ -245,6 +246,7 @@ class Downloading(Filters):
                     prefer=prefer,
                     observations_at_once=observations_at_once or OBSERVATIONS_AT_ONCE,
                 )
+                stack.push_async_callback(fetching.shared.close)
             yield Downloads(self, want, rows, here, record, fetching)
 
     async def download(

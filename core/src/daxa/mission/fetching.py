@@ -15,12 +15,14 @@ from daxa.events import FileFetched, ObservationFetched
 from daxa.exceptions import DaxaError, NotAtArchiveError, PluginError, StorageError, UnsafeArchiveError
 from daxa.mission.catalogue import steady
 from daxa.mission.download import FileResult, FileState, ObservationResult, ObservationState, cause_of
+from daxa.mission.sharing import SharedFiles
 from daxa.specs import RemoteFile, Want
 from daxa.store.downloads import DownloadRecord, FileEntry
 
 if TYPE_CHECKING:
     from daxa.context import Context
     from daxa.net.client import Net
+    from daxa.net.transfer import FetchResult
 
 OBSERVATIONS_AT_ONCE: Final = 16
 FILES_AT_ONCE: Final = 32
@@ -99,6 +101,11 @@ class Fetching:
     observations_at_once: int = OBSERVATIONS_AT_ONCE
     stopped: list[StorageError] = field(factory=list, init=False)
     files_at_once: anyio.Semaphore = field(factory=lambda: anyio.Semaphore(FILES_AT_ONCE), init=False)
+    shared: SharedFiles = field(init=False)
+
+    @shared.default
+    def _shared(self) -> SharedFiles:
+        return SharedFiles(self.net, self.directory, self.name)
 
     async def run(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, ObservationResult]:
         """Fetch what is missing of some observations.
@@ -255,7 +262,7 @@ class Fetching:
         try:
             if await anyio.to_thread.run_sync(self._is_present, remote, known):
                 return result("present")
-            fetched = await self.net.fetch(remote, self.directory / remote.obs_id, mission=self.name)
+            fetched = await self._fetched(remote)
             await self.record.record_file(*self._entries(remote, fetched))
         except NotAtArchiveError as problem:
             return result("absent", cause=cause_of(problem), code=problem.code, attempts=_attempts(problem))
@@ -266,6 +273,18 @@ class Fetching:
             return result("failed", cause=cause_of(problem), code=code, attempts=_attempts(problem))
         self.context.events.publish(FileFetched(self.name, remote.obs_id, fetched.url, fetched.size))
         return result("fetched", url=fetched.url, size=fetched.size, attempts=fetched.attempts)
+
+    async def _fetched(self, remote: RemoteFile) -> FetchResult:
+        directory = self.directory / remote.obs_id
+        if not remote.shared:
+            return await self.net.fetch(remote, directory, mission=self.name)
+        try:
+            here, size = await self.shared.held(remote)
+            fetched = await self.net.fetch(here, directory, mission=self.name)
+        except BaseException:
+            self.shared.keep()
+            raise
+        return evolve(fetched, url=remote.url, size=size)
 
     def _entries(self, remote: RemoteFile, fetched: Any) -> list[FileEntry]:
         return [

@@ -94,7 +94,8 @@ class ProductPaths(Keeping):
         declared: Template = self.templates.get(kind)
         return declared.get(inst) if isinstance(declared, Mapping) else declared
 
-    def _pattern(self, template: str, obs_id: str, inst: str, token: str = "") -> str:
+    def file_pattern(self, template: str, obs_id: str, inst: str, token: str = "") -> str:
+        """Fill a template; missions whose file names tell more override it."""
         return template.format(oi=obs_id.lower(), i=self.instrument_tokens.get(inst, inst), eb=token)
 
     def label(self, obs: Mapping[str, Any], paths: Sequence[str]) -> list[ProductLabel]:
@@ -118,7 +119,7 @@ class ProductPaths(Keeping):
                 only = next(iter(bands)) if len(bands) == 1 else None
                 choices = list(bands.items()) if "{eb}" in template else [(only, "")]
                 for band, token in choices:
-                    pattern = self._pattern(template, str(obs["ObsID"]), inst, token)
+                    pattern = self.file_pattern(template, str(obs["ObsID"]), inst, token)
                     lo, hi = band if band is not None and kind != "events" else (None, None)
                     for path in sorted(one for one in paths if fnmatchcase(one, pattern)):
                         found = ProductLabel(kind=kind, path=path, inst=inst, lo=lo, hi=hi)
@@ -225,7 +226,7 @@ class ProductPaths(Keeping):
             if not bands:
                 raise self._unsupported(kind, f"{self.pretty_name} {inst}", " in energy bands")
             token = bands[choose_band(bands, lo, hi)]
-        pattern = self._pattern(template, obs_id, inst, token)
+        pattern = self.file_pattern(template, obs_id, inst, token)
         return self._only_file(obs_id, pattern)
 
     def _unsupported(self, kind: str, whose: str, more: str = "") -> PreProcessedNotSupportedError:
@@ -254,6 +255,8 @@ class ProductPaths(Keeping):
             if given is not None and given != own:
                 warnings.warn(f"{self.pretty_name} {obs_id} is of {own}, not of {given}.", stacklevel=4)
             return own
+        if self.instruments_merged:
+            return self._instruments[0]
         if given is not None:
             return given
         if len(self._instruments) > 1:

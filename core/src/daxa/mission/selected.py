@@ -82,6 +82,7 @@ class Selected(Catalogued):
             )
         if state.chos_inst:
             self._instruments = self.check_inst_names(state.chos_inst, True, False)
+        self.restore_fields(state.chos_field)
         self._processed = state.processed
         self._downloaded_type = state.downloaded_type
         self._operations = [Operation(one["name"], one["arguments"]) for one in state.decoded_operations()]
@@ -343,6 +344,13 @@ class Selected(Catalogued):
 
     # --- state ------------------------------------------------------------------------------------------------------
 
+    def fields_to_save(self) -> list[str] | None:
+        """Fields chosen, for missions that have them: what the state keeps under DAXA's key ``chos_field``."""
+        return None
+
+    def restore_fields(self, fields: list[str] | None) -> None:
+        """Choose the fields of a saved state; missions that have fields override it."""
+
     @property
     def state(self) -> MissionState:
         """The selection, as it is saved."""
@@ -354,7 +362,7 @@ class Selected(Catalogued):
         return MissionState(
             name=self.name,
             chos_inst=list(self._instruments),
-            chos_field=self._restored.chos_field if self._restored else None,
+            chos_field=self.fields_to_save(),
             downloaded_type=self._downloaded_type,
             cur_date=str(datetime.today()),
             processed=self._processed,

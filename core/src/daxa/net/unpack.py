@@ -227,6 +227,10 @@ def _member_name(member: tarfile.TarInfo) -> str:
     return path.name
 
 
+def _is_wanted(path: str, name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(path if "/" in one else name, one) for one in patterns)
+
+
 def _to_the_end(path: Path) -> None:
     """A tar ends with two blocks of zeros; without them, it was cut short."""
     size = path.stat().st_size
@@ -248,7 +252,7 @@ def unpack_tar(
     directory : Path
         Empty directory that takes the members.
     members : sequence of str
-        Shell patterns of the names wanted; empty for all.
+        Shell patterns of the names wanted, or of the paths where they have a ``/``; empty for all.
     decompress : bool
         Whether gzip members are unpacked too.
     depth : int
@@ -283,7 +287,7 @@ def unpack_tar(
                 unpacked += member.size
                 _check_growth(packed, unpacked, source.name)
                 inner = name.upper().endswith((".TAR", ".TAR.GZ"))
-                if members and not inner and not any(fnmatchcase(name, one) for one in members):
+                if members and not inner and not _is_wanted(member.name, name, members):
                     continue
                 target = directory / name
                 if target.exists():

@@ -327,7 +327,7 @@ class MissionConformance:
                     faults.append(
                         Finding("labels", subject, f"{one.kind!r} is no kind.", f"write one of {', '.join(KINDS)}")
                     )
-                if one.inst not in mission.instruments:
+                if not set(one.inst.split("_")) <= set(mission.instruments):
                     faults.append(
                         Finding(
                             "labels", subject, f"{one.inst!r} is no instrument.",

@@ -1,0 +1,1 @@
+"""eROSITA for DAXA."""
