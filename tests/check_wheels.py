@@ -14,7 +14,15 @@ plugins = json.loads(report)["plugins"]
 broken = [row for row in plugins if row["error"]]
 assert not broken, broken
 names = {row["distribution"] for row in plugins}
-missing = {"daxa-xmm", "daxa-chandra", "daxa-erosita", "daxa-rosat", "daxa-nustar", "daxa-native", "daxa-sample"} - names
+missing = {
+    "daxa-xmm",
+    "daxa-chandra",
+    "daxa-erosita",
+    "daxa-rosat",
+    "daxa-nustar",
+    "daxa-native",
+    "daxa-sample",
+} - names
 assert not missing, f"not discovered: {missing}"
 
 missions = json.loads(

@@ -44,9 +44,10 @@ MAY_BLOCK = {
     # the reading half of an archive: one indexed query or one file each
     "daxa/archive/reading.py": {
         "_by_process", "_process_names", "_known_process", "_chosen", "_texts", "_read", "made_under_sky", "version",
-        "final_process_success", "get_current_data_path", "tasks", "products", "history", "failures",
+        "final_process_success", "get_current_data_path", "tasks", "products", "history", "failures", "get_failed_processes",
     },
     "daxa/archive/views.py": {"__getitem__"},
+    "daxa/archive/sources.py": {"source_regions", "get_region_file_path"},
     "daxa/archive/archive.py": {"explain"},
     # a test that makes a cache old
     "core/mission/test_catalogues.py": {"make_old"},

@@ -1,6 +1,7 @@
 """Progress: lines in a terminal, JSON lines in a file, and standard logging."""
 
 import io
+import itertools
 import json
 import logging
 import subprocess
@@ -46,6 +47,25 @@ def test_the_familiar_lines():
     assert "Downloading XMM-Newton Pointed data: 100%|" in text and "| 3/3 [" in text
     assert "Downloading Chandra data: 100%|" in text
     assert "Processing: image: 100%|" in text and "| 2/2 [" in text
+
+
+def test_lines_that_end_in_any_order_leave_one_each():
+    """Seen as a terminal shows it: nothing of an earlier place of a line stays behind."""
+    from tests.stress.terminal import screen
+
+    names = ["a", "b", "c", "d"]
+    for ends in itertools.permutations(names):
+        stream = io.StringIO()
+        lines = ProgressLines(stream, always=True)
+        for name in names:
+            lines(DownloadPlanned(mission=name, title=name, observations=3))
+            lines(ObservationFetched(name, "1"))
+        for name in ends:
+            lines(ObservationFetched(name, "2"))
+            lines(ObservationFetched(name, "3"))
+            lines(DownloadEnded(mission=name))
+        seen = [line[:25] for line in screen(stream.getvalue())]
+        assert seen == [f"Downloading {name} data: 100%|" for name in ends], ends
 
 
 def test_nothing_where_there_is_no_terminal():

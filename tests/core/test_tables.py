@@ -7,6 +7,7 @@ from astropy.table import MaskedColumn, Table
 
 from daxa.context import Context
 from daxa.exceptions import BadReplyError, ServiceError
+from daxa.net import tables
 from daxa.net.client import open_net
 from daxa.net.tables import (
     frame,
@@ -36,6 +37,41 @@ async def test_a_whole_table_beyond_the_cap_of_the_service(tmp_path):
             with pytest.raises(ServiceError, match="nothere"):
                 await whole_table(net, service, "big", ("obsid", "nothere"))
     assert len(found) == 100_500 and found["obsid"].iloc[-1] == "100499" and found["time"].isna().sum() == 50_250
+
+
+@pytest.mark.anyio
+async def test_a_table_beyond_the_cap_is_asked_for_in_zones(tmp_path, monkeypatch):
+    """Crowded zones are halved; positions that are missing, or at the end of the circle, are not lost."""
+    monkeypatch.setattr(tables, "MOST_ROWS", 40)
+    rng = np.random.default_rng(4)
+    ra = [*rng.uniform(0, 360, 150), *rng.uniform(83.6, 83.7, 120), *[10.0] * 45, None, 360.0, 0.0, -1.0]
+    rows = [{"obsid": str(number), "ra": one, "n": number % 7 or None} for number, one in enumerate(ra)]
+    made = Sky()
+    made.add_table(TAP, "big", [Column("obsid"), Column("ra", "double"), Column("n", "int")], rows)
+    with made.running_in_thread() as running:
+        async with open_net(Context(**running.settings(), cache=str(tmp_path))) as net:
+            found = await whole_table(net, net.url("HEASARC_TAP"), "big", ("obsid", "ra", "n"))
+    assert sorted(map(int, found["obsid"])) == list(range(len(rows)))
+    places = found.set_index("obsid")
+    for row in rows:
+        got = places.loc[row["obsid"]]
+        assert got["ra"] == row["ra"] or (row["ra"] is None and np.isnan(got["ra"]))
+        assert got["n"] == row["n"] or (row["n"] is None and np.isnan(got["n"]))
+
+
+@pytest.mark.anyio
+async def test_a_zone_that_comes_in_part_is_refused(monkeypatch):
+    monkeypatch.setattr(tables, "MOST_ROWS", 4)
+
+    class Cut:
+        async def count(self, service, table, where=""):
+            return 3 if where else 9
+
+        async def tap(self, service, adql, columns):
+            return Table({"ra": [1.0, 2.0]} if "270" in adql else {"ra": [1.0, 2.0, 3.0]})
+
+    with pytest.raises(BadReplyError, match="2 of the 3 rows"):
+        await whole_table(Cut(), TAP, "cut", ["ra"])
 
 
 @pytest.mark.anyio

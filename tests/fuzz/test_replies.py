@@ -6,10 +6,14 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daxa.context import Context
 from daxa.net.names import resolve
 from tests.fuzz.common import LATIN, TEXT, fuzzed, mutated, only_typed
 
 GOOD = b"# M82\t#Q22669477\n#=Simbad: 1\n%@ 1575544\n%C.0 AGN\n%J 148.96845833 +69.67970278 = 09:55:52.43 +69:40:46.9\n"
+
+
+CONTEXT = Context()
 
 
 class Net:
@@ -17,6 +21,7 @@ class Net:
 
     def __init__(self, text):
         self.text = text
+        self.context = CONTEXT
 
     def url(self, _service):
         return "https://names.example/"

@@ -19,15 +19,17 @@ from tests.stress.disk import disk_trouble
 from tests.stress.fetch_disk import fetch_trouble
 from tests.stress.fetch_killed import kill_fetching
 from tests.stress.heads_killed import kill_heads
+from tests.stress.many_downloads import many_downloads
 from tests.stress.report import Finding, show
 from tests.stress.thousand import thousand_tasks
 from tests.stress.two_heads import readers_during_a_run, two_heads
+from tests.stress.xmm_chain import kill_chains, many_observations
 
 
 def main() -> None:
     """Run what is asked for and print the table."""
     parser = argparse.ArgumentParser(prog="nox -s stress --", description=__doc__)
-    parser.add_argument("ids", nargs="*", metavar="ID", help="F2, F3, F4, F6, F7, F8; all by default")
+    parser.add_argument("ids", nargs="*", metavar="ID", help="F2, F3, F4, F6, F7, F8, F10; all by default")
     parser.add_argument("--kills", type=int, default=100, help="how often F2 and F3 kill, 100 by default")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of the moments")
     parser.add_argument("--json", type=Path, help="write the counts to this file too")
@@ -42,6 +44,9 @@ def main() -> None:
         ("F6", "readers", lambda where: readers_during_a_run(where, readers=8)),
         *([("F7", "process trees", cancelled.cancel_trees)] if cancelled.TESTS.exists() else []),
         ("F8", "a thousand tasks", thousand_tasks),
+        ("F8", "a thousand observations of XMM-Newton", lambda where: many_observations(where, observations=1000)),
+        ("F3", "heads of XMM-Newton's chain killed", lambda where: kill_chains(where, kills=kills // 5, seed=seed)),
+        ("F10", "four missions at once", lambda where: many_downloads(where, observations=1000, seed=seed)),
     ]
     known = {one for one, _, _ in work}
     if unknown := set(options.ids) - known:

@@ -10,6 +10,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.stress import marks
 from tests.stress.mission import MIRROR, make_mirror
@@ -70,20 +71,20 @@ class Surroundings:
             text=True,
         )
 
-    def end(self, output: Path, *arguments: str, **options: str) -> tuple[int, str, str]:
+    def end(self, output: Path, *arguments: str, longest: float = LONGEST, **options: str) -> tuple[int, str, str]:
         """Start a head and wait for its end: its status, what it said, and what it complained of."""
         process = self.start(output, *arguments, **options)
         try:
-            out, errors = process.communicate(timeout=LONGEST)
+            out, errors = process.communicate(timeout=longest)
         except subprocess.TimeoutExpired:
             process.kill()
             out, errors = process.communicate()
-            raise AssertionError(f"a head did not end within {LONGEST} s: {out}{errors}") from None
+            raise AssertionError(f"a head did not end within {longest} s: {out}{errors}") from None
         return process.returncode, out, errors
 
-    def finish(self, output: Path, *arguments: str) -> str:
+    def finish(self, output: Path, *arguments: str, **options: Any) -> str:
         """Start a head and wait for its end, which must be a good one."""
-        status, out, errors = self.end(output, *arguments)
+        status, out, errors = self.end(output, *arguments, **options)
         assert status == 0, f"a head ended with {status}: {errors}"
         return out
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import platformdirs
-from attrs import Factory, define, field, frozen
+from attrs import define, field, frozen
 
 from daxa import machine
 from daxa.exceptions import DAXAConfigError, InvalidParameterError
@@ -137,7 +137,7 @@ class Config:
         Values given by the program; they win.
     """
 
-    arguments: Mapping[str, Any] = Factory(dict)
+    arguments: Mapping[str, Any] = field(factory=dict, repr=lambda given: repr(sorted(given)))  # values may be secret
     _files: dict[Path, tuple[tuple[int, int] | None, dict[str, Any]]] = field(init=False, factory=dict, repr=False)
 
     def _file_values(self, path: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from daxa.registry import Registry
 from daxa.specs import load_target
 
 if TYPE_CHECKING:
+    from daxa.connections import Connections
     from daxa.hosts import HostLimits
     from daxa.tools import FoundTool
 
@@ -66,6 +67,7 @@ class Context:
         self._plugins = plugins
         self._registry: Registry | None = None
         self._hosts: HostLimits | None = None
+        self._connections: Connections | None = None
         self._lock = threading.RLock()
 
     @property
@@ -98,6 +100,16 @@ class Context:
 
                 self._hosts = HostLimits()
             return self._hosts
+
+    @property
+    def connections(self) -> Connections:
+        """Open connections, shared by all that downloads in this context at the same time."""
+        with self._lock:
+            if self._connections is None:
+                from daxa.connections import Connections
+
+                self._connections = Connections()
+            return self._connections
 
     def find_tool(self, name: str) -> FoundTool:
         """Find external software that a plugin describes. Starts programs, and waits for them.

@@ -367,6 +367,12 @@ class ObsNotAssociatedError(DaxaError, KeyError):
     __str__ = DaxaError.__str__
 
 
+class NoRegionsAssociatedError(DaxaError, ValueError):
+    """The observation has no source regions."""
+
+    code = "no-regions"
+
+
 class NoProcessingError(DaxaError, LookupError):
     """Nothing has been processed yet."""
 

@@ -10,7 +10,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from urllib.parse import urlsplit
 
 from attrs import define, field, frozen
@@ -65,6 +65,21 @@ class HostLimits:
                 self._hosts[origin(url)] = _Host(policy, float(connections))
             elif host.policy != policy:
                 host.policy, host.allowed = policy, float(connections)
+
+    def set_all(self, services: Iterable[tuple[str, int, float]]) -> None:
+        """Set the policies of services' hosts; one with several services gets what the most generous of them allows.
+
+        Parameters
+        ----------
+        services : iterable of (str, int, float)
+            Address, requests at once, and seconds between their starts, of each.
+        """
+        policies: dict[str, tuple[int, float]] = {}
+        for url, connections, interval in services:
+            most, apart = policies.get(origin(url), (0, 0.0))
+            policies[origin(url)] = (max(most, connections), max(apart, interval))
+        for host, (connections, interval) in policies.items():
+            self.set(host, connections, interval)
 
     def policy(self, url: str) -> Policy:
         """Policy of a host."""

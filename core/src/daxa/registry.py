@@ -40,6 +40,12 @@ CORE_SERVICES: Final = (
         connections=2,
         title="names to positions, at the CDS",
     ),
+    ServiceSpec(
+        name="SESAME_MIRROR",
+        url="http://vizier.cfa.harvard.edu/viz-bin/nph-sesame/",
+        connections=2,
+        title="names to positions, where the CDS cannot be asked",
+    ),
 )
 """Services that serve several missions, and so belong to no mission's plugin."""
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
-from attrs import Converter, field, frozen
+from attrs import field, frozen
 
 from daxa.exceptions import PluginError
 from daxa.ids import check_component
@@ -54,12 +54,9 @@ def _all(value: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(value)
 
 
-def _words(value: Any) -> tuple[str, ...]:
+def words(value: Any) -> tuple[str, ...]:
     """``"M1 M2"`` or a sequence of names as a tuple of names."""
     return tuple(value.split()) if isinstance(value, str) else tuple(value)
-
-
-words: Final = Converter(_words)
 
 
 def _name(_instance: object, _attribute: object, value: str) -> None:
@@ -126,6 +123,9 @@ class ServiceSpec:
         Seconds between the starts of two requests.
     title : str
         What the service is.
+    login : (str, str), optional
+        Names of the two parameters of a query that take user name and password, for a service that gives more to those
+        who have an account. They come from the settings ``<name>_user`` and ``<name>_password``, or ``~/.netrc``.
     """
 
     name: str
@@ -133,6 +133,7 @@ class ServiceSpec:
     connections: int = 4
     interval: float = 0.0
     title: str = ""
+    login: tuple[str, str] | None = None
 
 
 @frozen(kw_only=True)
@@ -233,11 +234,14 @@ class Want:
         The archive's own products.
     instruments : tuple of str
         Instruments chosen.
+    kinds : tuple of str
+        Kinds of products chosen, in the mission's words; empty for those it takes where nobody chooses.
     """
 
     raw: bool = True
     products: bool = True
     instruments: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 Unpack = Literal["none", "gzip", "compress", "tar", "auto"]

@@ -3,7 +3,7 @@
 import pytest
 
 from daxa.context import Context
-from daxa.exceptions import BadReplyError, NameNotResolvedError, ServiceError
+from daxa.exceptions import BadReplyError, NameNotResolvedError, NetworkError, ServiceError
 from daxa.net.client import Patience, open_net
 from daxa.net.tap import query_status, read_votable
 from daxa_testing.sky import Column, Sky
@@ -119,3 +119,41 @@ async def test_names(tmp_path):
             assert await net.resolve("M82") == (148.97, 69.68)
             with pytest.raises(NameNotResolvedError, match="Nonesuch"):
                 await net.resolve("Nonesuch")
+
+
+MIRROR = "http://vizier.cfa.harvard.edu/viz-bin/nph-sesame/"
+
+
+@pytest.mark.anyio
+async def test_names_are_asked_for_elsewhere_when_the_first_service_fails(tmp_path):
+    sky = Sky()
+    sky.add_name("M 82", 148.97, 69.68, service_url=MIRROR)
+    patience = Patience(attempts=2, first=0.01)
+    with sky.running_in_thread() as running:
+        settings = running.settings()
+        async with open_net(Context(**settings, output=str(tmp_path)), patience=patience) as net:
+            assert await net.resolve("M82") == (148.97, 69.68)  # the sky does not hold the first
+            with pytest.raises(NameNotResolvedError, match="Nonesuch"):
+                await net.resolve("Nonesuch")
+        assert [one.url for one in running.requests][:2] == [
+            "https://cds.unistra.fr/cgi-bin/nph-sesame/SNV?M82", MIRROR.replace("http:", "https:") + "SNV?M82"
+        ]  # fmt: skip
+        # whoever names one address of his own means that one alone
+        before = len(running.requests)
+        own = Context(url_sesame=f"{running.address}/mine/", output=str(tmp_path))
+        async with open_net(own, patience=patience) as net:
+            with pytest.raises(NetworkError, match="/mine/"):
+                await net.resolve("M82")
+        assert len(running.requests) == before + 1
+
+
+@pytest.mark.anyio
+async def test_a_name_the_first_service_does_not_know_is_not_asked_for_again(tmp_path):
+    sky = Sky()
+    sky.add_name("M 81", 1.0, 2.0)
+    sky.add_name("M 82", 148.97, 69.68, service_url=MIRROR)
+    with sky.running_in_thread() as running:
+        async with open_net(Context(**running.settings(), output=str(tmp_path))) as net:
+            with pytest.raises(NameNotResolvedError, match="M82"):
+                await net.resolve("M82")
+        assert len(running.requests) == 1

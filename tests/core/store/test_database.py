@@ -12,7 +12,7 @@ from blockbuster import blockbuster_ctx
 from daxa.exceptions import ArchiveNotFoundError, ArchiveNotOpenError, StorageError
 from daxa.ids import DataId, TaskKey
 from daxa.outcome import State
-from daxa.store.db import Database
+from daxa.store.db import READERS, Database
 from daxa.store.records import ArchiveRecord, TaskEntry
 from daxa.store.schema import DOWNLOADS
 
@@ -103,6 +103,31 @@ def test_connections_of_ended_threads_are_closed(database):
         thread.join()
     held(database)
     assert len(database._readers) <= 2
+
+
+def test_many_threads_hold_few_files_and_all_read(database):
+    database.write_now(put("k"))
+    gate, barrier, seen = threading.Event(), threading.Barrier(33), []
+
+    def work():
+        for _ in range(20):
+            seen.append(held(database))
+        barrier.wait(10)
+        gate.wait(10)
+        seen.append(held(database))
+
+    threads = [threading.Thread(target=work) for _ in range(32)]
+    with database.snapshot() as read:  # one that is in use is left alone
+        for thread in threads:
+            thread.start()
+        barrier.wait(10)
+        assert read("SELECT 1")
+        held(database)
+        assert len(database._readers) <= READERS
+    gate.set()
+    for thread in threads:
+        thread.join()
+    assert seen == [held(database)] * (32 * 21)
 
 
 def test_snapshot_sees_one_state(database):

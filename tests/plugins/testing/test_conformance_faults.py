@@ -215,7 +215,7 @@ def without_reference(job):
         (lambda: step(missions=["unheard"]), "no installed mission"),
         (lambda: step(produces={}), "leaves no product"),
         (lambda: step(produces={"a": "events/{band}.fits"}), "asks for band"),
-        (lambda: step(produces={"a": "/tmp/{name}.fits"}), "below a directory"),
+        (lambda: step(produces={"a": "/tmp/{name}.fits"}), "below the directory"),
         (lambda: step(produces={"a": "events/x.fits"}), "at one path"),
         (lambda: step(keep={"events": "forever"}), "until:<name of a process>"),
         (lambda: step(cpu=0), "cores a task keeps busy"),

@@ -21,6 +21,7 @@ from daxa.archive.growing import UpdateSummary, raise_version, update_archive
 from daxa.archive.reading import Reading
 from daxa.archive.recommended import recommended
 from daxa.archive.running import RunRequest, RunSummary, run_processes
+from daxa.archive.sources import Regions
 from daxa.context import Context, current_context
 from daxa.exceptions import (
     ArchiveExistsError,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Archive(Reading):
+class Archive(Regions, Reading):
     """A named set of observations of several missions, on disk, with the record of all that was done to them.
 
     ``arch = await Archive(name, missions)`` declares one: its observations are downloaded, their products are placed
@@ -282,7 +283,7 @@ class Archive(Reading):
         rerun : str, optional
             ``"failed"``, or the name of a process or an ObsID whose tasks are run again.
         force : bool
-            Whether everything is run again.
+            Whether all tasks of what is asked for are run again.
         executor : str
             Name of a registered executor.
         num_cores : int, optional
@@ -292,7 +293,8 @@ class Archive(Reading):
         disable_progress : bool
             Whether to show no progress line.
         **params
-            Parameters of the process, and of what it needs where that has one of the same name.
+            Parameters of what is wanted, and of what that needs where it has one of the same name. ``name={...}`` gives
+            those of a process by its name. What is only needed keeps the parameters it was given the last time.
 
         Returns
         -------

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from daxa.archive.parameters import recorded
 from daxa.archive.plan import DOWNLOAD, PREPROCESSED, Exposure, MissionPlan, recorded_children
 from daxa.archive.runner import ArchiveRunner
 from daxa.archive.running import RunRequest, make_plans
@@ -69,7 +70,7 @@ def explain_tasks(
     root, record, missions, wanted, request, context
         As for :func:`daxa.archive.running.run_processes`.
     """
-    plans = make_plans(missions, wanted, request, context)
+    plans = make_plans(missions, wanted, request, context, recorded(record.runs()))
     obs_ids = None if request.obs_ids is None else set(request.obs_ids)
     software = Software.of([plan.known[name] for plan in plans.values() for name in plan.processes], context)
     runner = ArchiveRunner.for_reading(root, record, missions, plans, software)
@@ -81,7 +82,7 @@ def explain_tasks(
         for key, skip in sorted(_keys(members), key=lambda pair: ranks[pair[0].process]):
             if key.process == DOWNLOAD or key.process in PREPROCESSED:
                 continue
-            needed = {need.process for need in plan.known[key.process].needs}
+            needed = {need.process for need in plan.needs_of(key.process)}
             above = [one for one in made_anew if one.process in needed and _related(one, key)]
             explanation = _explain(runner, record, key, skip, above)
             if explanation.runs:
@@ -95,7 +96,8 @@ def _members(plan: MissionPlan, mission: Mission, record: ArchiveRecord, obs_ids
     found: dict[str, list[DataIdEntry]] = {}
     for entry in record.data_ids(mission=plan.mission):
         found.setdefault(str(entry.data_id.obs_id), []).append(entry)
-    chosen = [str(one) for one in mission.filtered_obs_ids if obs_ids is None or one in obs_ids]
+    held = dict.fromkeys(str(one) for one in mission.filtered_obs_ids)  # an archive may list one twice
+    chosen = [one for one in held if obs_ids is None or one in obs_ids]
     parents = {obs_id: DataId(plan.mission, obs_id) for obs_id in chosen}
     return [
         plan.member(Exposure(parent), recorded_children(plan, parent, found.get(obs_id, ()), whole=True))

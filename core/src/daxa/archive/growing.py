@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 from attrs import field, frozen
 
+from daxa.archive.parameters import restored
 from daxa.archive.plan import DOWNLOAD
 from daxa.archive.running import RunRequest, RunSummary, run_processes
 from daxa.exceptions import DaxaError
@@ -94,15 +95,6 @@ def recorded_requests(runs: Sequence[RunEntry], missions: Sequence[str]) -> list
     return found[::-1]
 
 
-def _restored(value: Any) -> Any:
-    """Turn a recorded parameter back into what it was: quantities were kept as value and unit."""
-    if isinstance(value, Mapping) and set(value) == {"value", "unit"}:
-        from astropy.units import Quantity
-
-        return Quantity(value["value"], value["unit"])
-    return value
-
-
 async def update_archive(
     root: Path, record: ArchiveRecord, missions: Mapping[str, Mission], context: Context, num_cores: int | None = None
 ) -> UpdateSummary:
@@ -155,7 +147,7 @@ async def update_archive(
         request = RunRequest.of(
             tuple(dict.fromkeys(one for names in wanted.values() for one in names)),
             num_cores=num_cores,
-            params={name: _restored(value) for name, value in params.items()},
+            params={name: restored(value) for name, value in params.items()},
         )
         runs.append(await run_processes(root, record, changed, wanted, request, context))
     return UpdateSummary(changes, failures, tuple(runs), version)

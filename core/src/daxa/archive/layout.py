@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -51,9 +52,22 @@ def observation(data_id: DataId, *, failed: bool = False) -> PurePosixPath:
     return PurePosixPath(FAILED if failed else PROCESSED, data_id.mission, str(data_id.obs_id))
 
 
-def product(data_id: DataId, template: str, variant: str = "") -> PurePosixPath:
-    """Path of a product relative to the archive, from its process's template."""
+def product(data_id: DataId, template: str, variant: str = "", words: Mapping[str, str] | None = None) -> PurePosixPath:
+    """Path of a product relative to the archive, from its process's template.
+
+    Parameters
+    ----------
+    data_id : DataId
+        The data.
+    template : str
+        As the process declares it.
+    variant : str
+        The variant.
+    words : Mapping, optional
+        Words of the process's own, see :meth:`daxa.api.Process.naming`.
+    """
     filled = template.format(
+        **(words or {}),
         name=stem(data_id),
         variant=variant,
         obs_id=data_id.obs_id or "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, Final
 
 from attrs import define, field, frozen
@@ -81,6 +81,10 @@ class MissionPlan:
         All processes that can serve the mission.
     wanted : sequence of str
         Names of the processes whose products are asked for.
+    given : Mapping of str to Mapping
+        Parameters that were given for processes, now or the last time, as far as they were.
+    addressed : set of str
+        Processes for which something was given now.
     parameters : Mapping of str to Mapping
         Complete parameters of each process.
     """
@@ -89,6 +93,8 @@ class MissionPlan:
     product_level: str
     known: Mapping[str, Process]
     wanted: Sequence[str]
+    given: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    addressed: Set[str] = field(factory=set)
     parameters: Mapping[str, Mapping[str, Any]] = field(factory=dict)
     chain: tuple[str, ...] = field(init=False)
 
@@ -118,7 +124,7 @@ class MissionPlan:
                     value=name,
                 )
             state[name] = True
-            for need in process.needs:
+            for need in self.needs_of(name):
                 visit(need.process, name, need.optional)
             order.append(name)
 
@@ -140,7 +146,11 @@ class MissionPlan:
 
     def begins(self, name: str) -> bool:
         """Whether a process works on what was fetched: there is nothing in the chain that it cannot do without."""
-        return not any(need.process in self.chain and not need.optional for need in self.known[name].needs)
+        return not any(need.process in self.chain and not need.optional for need in self.needs_of(name))
+
+    def needs_of(self, name: str) -> tuple[Need, ...]:
+        """What a process needs with the parameters it has."""
+        return self.known[name].needs_with(self.parameters.get(name) or self.given.get(name, {}))
 
     def nodes(self) -> list[Node]:
         """The chain as nodes of a graph."""
@@ -152,7 +162,7 @@ class MissionPlan:
         if name in PREPROCESSED:
             return Node(name=name, level=self.level_of(name), needs=(Edge(process=DOWNLOAD),))
         process = self.known[name]
-        edges = tuple(self._edge(need) for need in process.needs if need.process in self.chain)
+        edges = tuple(self._edge(need) for need in self.needs_of(name) if need.process in self.chain)
         if self.begins(name):
             edges = (Edge(process=DOWNLOAD), *edges)
         return Node(name=name, level=self.level_of(name), needs=edges, reveals=process.reveals)

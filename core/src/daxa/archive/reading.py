@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from daxa.archive import layout
 from daxa.archive.frames import failures_frame, history_frame, products_frame, tasks_frame
+from daxa.archive.furnishing import extra_shown
 from daxa.archive.plan import DOWNLOAD
 from daxa.archive.summary import info_text
 from daxa.archive.views import View, fixed
@@ -25,6 +26,7 @@ from daxa.outcome import State
 if TYPE_CHECKING:
     import pandas as pd
 
+    from daxa.context import Context
     from daxa.mission.base import Mission
     from daxa.store.records import ArchiveRecord, TaskEntry
 
@@ -60,6 +62,7 @@ class Reading:
     _root: Path
     _output: Path
     _missions: dict[str, Mission]
+    _context: Context
 
     @property
     def _opened(self) -> ArchiveRecord:
@@ -168,8 +171,9 @@ class Reading:
     def _by_process(self, value: Callable[[TaskEntry], Callable[[], Any]], keep: Callable[[TaskEntry], bool]) -> View:
         """Arrange tasks as ``{mission: {process: {ident: value}}}``."""
         tables: dict[str, dict[str, dict[str, Callable[[], Any]]]] = {name: {} for name in self.mission_names}
+        unlisted = self._unlisted()
         for entry in self._opened.tasks():
-            if entry.key.process != DOWNLOAD and keep(entry):
+            if entry.key.process not in unlisted and keep(entry):
                 processes = tables.setdefault(entry.key.data_id.mission, {})
                 processes.setdefault(entry.key.process, {})[ident_of(entry)] = value(entry)
         return View(
@@ -179,8 +183,15 @@ class Reading:
             }
         )
 
+    def _unlisted(self) -> set[str]:
+        """Processes that DAXA's records never knew; `tasks` tells of them."""
+        registry = self._context.registry
+        here = [name for name in self.mission_names if name in registry.missions]
+        names = (process for mission in here for process in registry.processes(mission).values())
+        return {DOWNLOAD, *(process.name for process in names if not process.listed)}
+
     def _process_names(self) -> set[str]:
-        return set(self._opened.process_names()) - {DOWNLOAD}
+        return set(self._opened.process_names()) - self._unlisted()
 
     def _processed(self) -> None:
         if not self._process_names():
@@ -230,9 +241,9 @@ class Reading:
 
     @property
     def process_extra_info(self) -> View:
-        """``{mission: {process: {ident: {key: absolute path}}}}`` of what tasks left behind."""
+        """``{mission: {process: {ident: {key: value}}}}`` of what tasks left: absolute paths, and values."""
         return self._by_process(
-            lambda entry: fixed({key: f"{self._root}/{value}" for key, value in entry.extra.items()}),
+            lambda entry: fixed(extra_shown(self._root, entry.extra)),
             lambda entry: entry.state in _VERDICT and bool(entry.extra),
         )
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 from attrs import define, evolve, field
@@ -15,6 +15,7 @@ from attrs import define, evolve, field
 from daxa.archive import layout
 from daxa.archive.downloads import ArchiveDownloads
 from daxa.archive.evidence import Witnessed, judge
+from daxa.archive.furnishing import extra_info, furnish
 from daxa.archive.place import HASH_LIMIT, place, sha256, storage_error
 from daxa.archive.plan import DOWNLOAD, PREPROCESSED, MissionPlan, recorded_children, revealed
 from daxa.archive.software import Software
@@ -25,8 +26,9 @@ from daxa.outcome import Caveat, FailureKind, Outcome, State
 from daxa.process import Call, Command, Job, Process
 from daxa.schedule.declared import Member
 from daxa.schedule.driver import Decision, Reuse, Run, Skip
-from daxa.schedule.fingerprint import Ingredients, witness
+from daxa.schedule.fingerprint import Ingredients, plain, witness
 from daxa.schedule.graph import Transition
+from daxa.specs import Child
 from daxa.store.records import ArchiveRecord, ProductEntry, TaskEntry
 
 if TYPE_CHECKING:
@@ -175,7 +177,10 @@ class ArchiveRunner:
             return None
         made = {one.key: self.root / one.path for one in self.record.products_of(key)}
         job = evolve(self._job(key, process, self.root / layout.SCRATCH / "reveal"), outputs=made)
-        children = process.children(job)
+        mission = self.missions[key.data_id.mission]
+        children: Sequence[Child] = process.children(job)
+        if key.data_id.level == "obs":  # what the user did not choose is none of the archive's business
+            children = [one for one in children if one.name in mission.chosen_instruments]
         assert key.data_id.obs_id is not None
         self.record.put_children(
             key.data_id.mission, key.data_id.obs_id, children, key.data_id.inst or ""
@@ -194,7 +199,8 @@ class ArchiveRunner:
         prepared = await anyio.to_thread.run_sync(self._prepare, key, process, scratch)
         if isinstance(prepared, Outcome):
             return prepared
-        job, launch, collect = prepared
+        job, launch, wanted = prepared
+        collect = wanted.collect if isinstance(wanted, Command) else {}
         assert self.executor is not None
         result = await self.executor.run(launch, lambda _started: None)
         entry = evolve(
@@ -212,20 +218,20 @@ class ArchiveRunner:
         if witnessed.outcome.state is not State.SUCCEEDED:
             cause = witnessed.outcome.cause
             return evolve(witnessed.outcome, cause=cause and cause.replace(f"{self.root}/", ""))
-        products = await anyio.to_thread.run_sync(partial(self._publish, key, process, witnessed))
-        self._pending[key] = evolve(entry, extra={product.key: product.path for product in products})
+        products = await anyio.to_thread.run_sync(partial(self._publish, key, process, job, witnessed))
+        self._pending[key] = evolve(entry, extra=extra_info(products, wanted))
         await self.record.replace_products(key, products)
         return witnessed.outcome
 
-    def _prepare(
-        self, key: TaskKey, process: Process, scratch: Path
-    ) -> Outcome | tuple[Job, Launch, Mapping[str, str]]:
+    def _prepare(self, key: TaskKey, process: Process, scratch: Path) -> Outcome | tuple[Job, Launch, Command | Call]:
         """Ask the body what to run, and lay out what the job needs; a body that raises has failed."""
         _make_clean(scratch)
         job = self._job(key, process, scratch)
         try:
-            wanted = process.command(job, self.plans[key.data_id.mission].parameters[process.name])
-        except DaxaError:
+            wanted = process.command(job, self._parameters(key))
+            if isinstance(wanted, Command):
+                furnish(scratch, wanted.scratch_files)
+        except (DaxaError, OSError):
             raise
         except Exception as problem:  # noqa: BLE001 - a plugin's fault is this task's failure, not the run's
             cause = f"{process.name} raised {type(problem).__name__}: {problem}"
@@ -233,8 +239,7 @@ class ArchiveRunner:
         logs = {stream: self.root / layout.log(key, stream) for stream in ("stdout", "stderr")}
         for path in logs.values():
             path.parent.mkdir(parents=True, exist_ok=True)
-        collect = wanted.collect if isinstance(wanted, Command) else {}
-        return job, self._launch(key, process, wanted, scratch, logs), collect
+        return job, self._launch(key, process, wanted, scratch, logs), wanted
 
     def _launch(
         self, key: TaskKey, process: Process, wanted: Command | Call, scratch: Path, logs: Mapping[str, Path]
@@ -258,12 +263,13 @@ class ArchiveRunner:
             time_limit=self.time_limit,
         )
 
-    def _publish(self, key: TaskKey, process: Process, witnessed: Witnessed) -> list[ProductEntry]:
-        """Move what was made into place; from here on it is there."""
+    def _publish(self, key: TaskKey, process: Process, job: Job, witnessed: Witnessed) -> list[ProductEntry]:
+        """Move what was made into place; from here on it is there, and what it takes the place of is not."""
         entries = []
+        words = process.names_of(job, self._parameters(key))
         for name, made in witnessed.outputs.items():
             declared = process.produces[name]
-            relative = layout.product(key.data_id, declared.path, key.variant)
+            relative = layout.product(key.data_id, declared.path, key.variant, words)
             target = self.root / relative
             place(made, target, move=True)
             status = target.stat()
@@ -277,6 +283,10 @@ class ArchiveRunner:
                     sha256=sha256(target) if status.st_size <= HASH_LIMIT else None,
                 )
             )
+        kept = {one.path for one in entries}
+        for old in self.record.products_of(key):
+            if old.path not in kept:  # its name tells of other parameters
+                (self.root / old.path).unlink(missing_ok=True)
         return entries
 
     # --- what a task is made of -------------------------------------------------------------------------------------
@@ -284,11 +294,14 @@ class ArchiveRunner:
     def _process(self, key: TaskKey) -> Process:
         return self.plans[key.data_id.mission].known[key.process]
 
+    def _parameters(self, key: TaskKey) -> Mapping[str, Any]:
+        return self.plans[key.data_id.mission].parameters[key.process]
+
     def _given(self, key: TaskKey, process: Process) -> dict[str, list[ProductEntry]]:
         """Products of what the task needs: of its own data id, of those above it, of those below it."""
         given: dict[str, list[ProductEntry]] = {}
         chain = self.plans[key.data_id.mission].chain
-        for need in process.needs:
+        for need in self.plans[key.data_id.mission].needs_of(process.name):
             inst = key.data_id.inst
             if need.process not in chain or (need.instruments and inst is not None and inst not in need.instruments):
                 continue
@@ -308,11 +321,8 @@ class ArchiveRunner:
     def _job(self, key: TaskKey, process: Process, scratch: Path) -> Job:
         mission = self.missions[key.data_id.mission]
         obs_id = str(key.data_id.obs_id)
-        outputs = {
-            name: scratch / layout.product(key.data_id, declared.path, key.variant).name
-            for name, declared in process.produces.items()
-        }
-        return Job(
+        known = self.record.task(key)
+        job = Job(
             process=process.name,
             data_id=key.data_id,
             variant=key.variant,
@@ -321,12 +331,19 @@ class ArchiveRunner:
                 name: tuple(self.root / product.path for product in products)
                 for name, products in self._given(key, process).items()
             },
-            outputs=outputs,
             scratch=scratch,
             raw=Path(mission.raw_data_path) / obs_id,
             observation=mission.observation(obs_id),
             info=self.record.info_of(key.data_id),
+            versions=self.software.versions(process, known.ingredients if known is not None else None)[0],
         )
+        words = process.names_of(job, self._parameters(key))
+        outputs = {
+            name: scratch / layout.product(key.data_id, declared.path, key.variant, words).name
+            for name, declared in process.produces.items()
+            if declared.is_made_of(key.data_id.inst)
+        }
+        return evolve(job, outputs=outputs)
 
     def ingredients(self, key: TaskKey, known: TaskEntry | None) -> Ingredients:
         """Everything the products of a task depend on, as it is now; `known` is what is recorded of it."""
@@ -347,7 +364,7 @@ class ArchiveRunner:
             process=process.name,
             version=process.version,
             variant=key.variant,
-            parameters=self.plans[key.data_id.mission].parameters[process.name],
+            parameters=self._parameters(key),
             inputs=inputs,
             tools=tools,
             calibration=calibration,
@@ -378,7 +395,7 @@ class ArchiveRunner:
             run_id=self.run_id,
             fingerprint=ingredients.fingerprint,
             ingredients=ingredients.text,
-            params=dict(self.plans[key.data_id.mission].parameters[process.name]),
+            params=plain(self._parameters(key)),
         )
 
     def _entry(self, transition: Transition) -> TaskEntry:

@@ -16,6 +16,7 @@ from attrs import field, frozen
 
 from daxa import machine
 from daxa.archive.downloads import ArchiveDownloads
+from daxa.archive.parameters import Given, recorded, shared_out, to_record
 from daxa.archive.plan import DOWNLOAD, Exposure, MissionPlan, choose_missions
 from daxa.archive.runner import ArchiveRunner
 from daxa.archive.software import Software
@@ -145,9 +146,16 @@ class RunRequest:
 
 
 def make_plans(
-    missions: Mapping[str, Mission], wanted: Mapping[str, Sequence[str]], request: RunRequest, context: Context
+    missions: Mapping[str, Mission],
+    wanted: Mapping[str, Sequence[str]],
+    request: RunRequest,
+    context: Context,
+    before: Given,
 ) -> dict[str, MissionPlan]:
-    """Find out what each mission has to run; refuse unknown names and parameters before anything starts."""
+    """Find out what each mission has to run; refuse unknown names and parameters before anything starts.
+
+    `before` is what processes were given the last time; those that are only needed keep it.
+    """
     for name in request.missions or ():
         if name not in missions:
             raise MissionNotAssociatedError(
@@ -176,7 +184,8 @@ def make_plans(
                 value=missing[0],
             )
             continue
-        plan = MissionPlan(name, mission.product_level, known, tuple(wanted[name]))
+        given, addressed = shared_out(request.params, wanted[name], known, before.get(name, {}))
+        plan = MissionPlan(name, mission.product_level, known, tuple(wanted[name]), given, addressed)
         plan.parameters = _parameters(plan, request.params)
         plans[name] = plan
     if not plans and unknown:
@@ -185,22 +194,23 @@ def make_plans(
     return plans
 
 
-def _parameters(plan: MissionPlan, given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Give each process of a chain the parameters it knows; one that none knows is refused by what was asked for."""
+def _parameters(plan: MissionPlan, params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Complete the parameters of a chain; one that no process of it knows is refused by what was asked for."""
     chain = [plan.known[name] for name in plan.processes]
-    unknown = {name for name in given if not any(name in process.parameters for process in chain)}
-    if unknown:
-        plan.known[plan.wanted[-1]].bind(dict.fromkeys(unknown))
-    return {
-        process.name: process.bind({name: value for name, value in given.items() if name in process.parameters})
-        for process in chain
+    names = {process.name for process in chain}
+    unknown = {
+        name for name in params if name not in names and not any(name in process.parameters for process in chain)
     }
+    if unknown and chain:
+        plan.known[plan.wanted[-1]].bind(dict.fromkeys(unknown))
+    return {process.name: process.bind(plan.given.get(process.name, {})) for process in chain}
 
 
 def observations(plan: MissionPlan, mission: Mission, obs_ids: set[str] | None) -> list[Member]:
     """The observations of a run; what they hold comes to light when they are fetched, or their summary is read."""
     root = DataId(plan.mission)
-    chosen = [str(one) for one in mission.filtered_obs_ids if obs_ids is None or one in obs_ids]
+    held = dict.fromkeys(str(one) for one in mission.filtered_obs_ids)  # an archive may list one twice
+    chosen = [one for one in held if obs_ids is None or one in obs_ids]
     return [plan.member(Exposure(root.child(obs_id))) for obs_id in chosen]
 
 
@@ -246,9 +256,10 @@ def plan_run(
     wanted: Mapping[str, Sequence[str]],
     request: RunRequest,
     context: Context,
+    before: Given,
 ) -> tuple[dict[str, MissionPlan], Graph]:
     """Make the plans and the graph of a run; refuses what cannot be run before anything starts."""
-    plans = make_plans(missions, wanted, request, context)
+    plans = make_plans(missions, wanted, request, context, before)
     obs_ids = None if request.obs_ids is None else set(request.obs_ids)
     if obs_ids is not None:
         held = {str(one) for name in plans for one in missions[name].filtered_obs_ids}
@@ -293,7 +304,8 @@ async def run_processes(
     under_way : callable, optional
         Told of the driver, as a context manager around its run.
     """
-    plans, graph = await anyio.to_thread.run_sync(plan_run, missions, wanted, request, context)
+    before = recorded(await anyio.to_thread.run_sync(record.runs))
+    plans, graph = await anyio.to_thread.run_sync(plan_run, missions, wanted, request, context, before)
     software = await anyio.to_thread.run_sync(_software, plans, record, context)
     cores = request.num_cores or context.config.cores
     await record.interrupt_running()
@@ -302,6 +314,7 @@ async def run_processes(
             "processes": list(request.names),
             "wanted": {name: list(wanted[name]) for name in plans},
             "params": plain(request.params),
+            "given": to_record(plans),
         }
     )
     executor_class = load_target(_executor_target(context, request.executor))

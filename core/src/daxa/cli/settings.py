@@ -13,11 +13,9 @@ from daxa.config import SETTINGS, TOOL_PREFIX, Setting, config_file
 from daxa.context import current_context
 from daxa.exceptions import PluginError
 
-_SECRET = frozenset({"xsa_password"})
-
 
 def _shown(setting: Setting) -> object:
-    if setting.name in _SECRET and setting.value:
+    if setting.name.endswith("_password") and setting.value:
         return "********"
     return "" if setting.value is None else setting.value
 

@@ -242,7 +242,7 @@ def _default(process: Process, name: str, value: Any, hint: Any, subject: str) -
         back = json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError):
         back = None if value is not None else ...
-    if back != value:
+    if back != (list(value) if isinstance(value, tuple) else value):
         yield Finding(
             "parameters",
             subject,
@@ -272,7 +272,7 @@ def _products(process: Process, subject: str, around: Surroundings) -> Iterator[
         except ValueError as problem:
             yield Finding("products", subject, f"the path of {key} cannot be read: {problem}.", "correct it")
             continue
-        if used - FIELDS:
+        if used - FIELDS and (process._naming is None or "" in used):
             yield Finding(
                 "products",
                 subject,
@@ -281,14 +281,14 @@ def _products(process: Process, subject: str, around: Surroundings) -> Iterator[
             )
             continue
         path = PurePosixPath(product.path)
-        if path.is_absolute() or ".." in path.parts or len(path.parts) < 2 or path.parts[0] == "logs":
+        if path.is_absolute() or ".." in path.parts or not path.parts or path.parts[0] == "logs":
             yield Finding(
                 "products",
                 subject,
                 f"the path of {key} is {product.path!r}.",
-                'write it below a directory of the observation, e.g. "events/{name}-events.fits"',
+                'write it below the directory of the observation, e.g. "events/{name}-events.fits"',
             )
-        if level != "obs" and not used & _OWN[level]:
+        if level != "obs" and not used & _OWN[level] and used <= FIELDS:  # words of its own are tried in the kit
             yield Finding(
                 "products",
                 subject,

@@ -111,7 +111,7 @@ class Mission(ProductPaths):
         -------
         dict
             ``format``, ``state`` (as :meth:`save` writes it), ``fetched_at`` and ``source`` of the catalogue,
-            ``dtypes`` and ``rows``.
+            ``dtypes`` and ``rows``; ``product_kinds``, where some were chosen.
         """
         from daxa.store.frames import rows_of
 
@@ -122,6 +122,7 @@ class Mission(ProductPaths):
             "format": SNAPSHOT_FORMAT,
             "state": self.state.to_json(),
             "download_completed": self._downloaded,
+            "product_kinds": list(self.product_kinds),
             "fetched_at": self.catalogue_date,
             "source": self.catalogue_source,
             "dtypes": dtypes,
@@ -155,6 +156,8 @@ class Mission(ProductPaths):
                 remedy="update DAXA",
             )
         mission = cls(context=context)
+        if snapshot.get("product_kinds"):
+            mission.choose_products(snapshot["product_kinds"])
         mission._restore(MissionState.from_json(snapshot["state"], "the snapshot"))
         table = table_of(snapshot["dtypes"], snapshot["rows"])
         mission._take(Catalogue(table, snapshot["fetched_at"], snapshot["source"]))

@@ -121,7 +121,9 @@ async def load_catalogue(mission: Source, context: Context, *, refresh: bool = F
         If the service's answer lacks a column or holds impossible values; a good one in the cache stays.
     """
     if mission.catalogue_included or not mission.services:
-        return Catalogue(checked(mission, await _fetched(mission, context)), time.time(), "brought along by the plugin")
+        return Catalogue(
+            checked(mission, (await _fetched(mission, context))[0]), time.time(), "brought along by the plugin"
+        )
     from daxa.store.catalogues import CatalogueCache
 
     key = await anyio.to_thread.run_sync(service_key, context, mission.services[:1])
@@ -143,28 +145,40 @@ async def _renewed(
 ) -> Catalogue:
     """Fetch a catalogue and put it into the cache; fall back on an older one where there is no network."""
     try:
-        table = checked(mission, await _fetched(mission, context))
+        fetched, told = await _fetched(mission, context)
+        table = checked(mission, fetched)
     except NetworkError as problem:
         answered = isinstance(problem, BadReplyError | ServiceError)
         if cached is None or (refresh and answered):
             raise _no_catalogue(mission, problem, answered=answered) from problem
         _warn_of_age(mission, cached, problem.message)
         return _from_cache(mission, cached)
-    source = context.service_url(mission.services[0])
     now = time.time()
 
-    def put() -> None:
-        cache.put(mission.name, key, table, source=source, fetched_at=now).result()
+    def put() -> str:
+        source, etag = _source(mission, context, told)
+        cache.put(mission.name, key, table, source=source, etag=etag, fetched_at=now).result()
+        return source
 
-    await anyio.to_thread.run_sync(put)
-    return Catalogue(table, now, source)
+    return Catalogue(table, now, await anyio.to_thread.run_sync(put))
 
 
-async def _fetched(mission: Source, context: Context) -> Any:
+async def _fetched(mission: Source, context: Context) -> tuple[Any, list[tuple[str, str | None]]]:
+    """Have the mission fetch its table; also who answered, with its mark of the version."""
     from daxa.net.client import open_net
 
     async with open_net(context) as net:
-        return await mission.catalogue(net)
+        net.told = []
+        return await mission.catalogue(net), net.told
+
+
+def _source(mission: Source, context: Context, told: list[tuple[str, str | None]]) -> tuple[str, str | None]:
+    """Address of the service that answered last, for another may have stood in for the first, and its ETag."""
+    for url, etag in reversed(told):
+        for address in map(context.service_url, mission.services):
+            if url.startswith(address.rstrip("/")):
+                return address, etag
+    return context.service_url(mission.services[0]), None
 
 
 def _from_cache(mission: Source, cached: CachedCatalogue) -> Catalogue:

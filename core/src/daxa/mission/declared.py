@@ -96,6 +96,8 @@ class Declared:
         Instruments in file names.
     products_by_default : bool
         Whether ``download`` fetches the archive's own products when it is not told.
+    product_kinds : tuple of str
+        Kinds of products that were chosen, for missions whose users may choose: :attr:`daxa.api.Want.kinds`.
     integer_obs_ids : bool
         Whether users may give ObsIDs as whole numbers.
     """
@@ -122,6 +124,7 @@ class Declared:
     templates: ClassVar[Mapping[str, Template]] = {}
     instrument_tokens: ClassVar[Mapping[str, str]] = {}
     products_by_default: ClassVar[bool] = True
+    product_kinds: ClassVar[tuple[str, ...]] = ()
     integer_obs_ids: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -256,6 +259,23 @@ class Declared:
                 stacklevel=2,
             )
         return found
+
+    # --- products ---------------------------------------------------------------------------------------------------
+
+    def choose_products(self, kinds: str | Sequence[str]) -> None:
+        """Choose which kinds of products are downloaded; missions whose users may choose override it.
+
+        Raises
+        ------
+        InvalidParameterError
+            If there is no such kind, or nothing to choose.
+        """
+        raise InvalidParameterError(
+            f"{self.pretty_name} leaves no choice of products.",
+            expected="a mission whose products are of several kinds",
+            remedy="leave products= out",
+            value=kinds,
+        )
 
     # --- energy bands -----------------------------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@ import anyio
 import anyio.to_thread
 
 from daxa.exceptions import (
-    AccessDeniedError,
     DAXADownloadError,
     DAXANotDownloadedError,
     InvalidParameterError,
@@ -20,7 +19,7 @@ from daxa.exceptions import (
 )
 from daxa.mission.catalogue import service_key
 from daxa.mission.downloads import Downloads
-from daxa.mission.filters import Filters
+from daxa.mission.proprietary import Proprietary
 from daxa.specs import RemoteFile, Want
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 _LOCATIONS = ("https", "s3", "file")
 
 
-class Downloading(Filters):
+class Downloading(Proprietary):
     """The part of a mission that fetches."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -153,6 +152,7 @@ class Downloading(Filters):
             raw=bool(raw),
             products=self.products_by_default if products is None else bool(products),
             instruments=tuple(self._instruments),
+            kinds=self.product_kinds,
         )
         if not (want.raw or want.products):
             raise InvalidParameterError(
@@ -198,7 +198,8 @@ class Downloading(Filters):
             If no selected observation is public yet.
         """
         await self._begin(all_observations)
-        self._leave_out_proprietary(credentials)
+        if not await self._login(credentials):
+            self._leave_out_proprietary(credentials)
 
     @asynccontextmanager
     async def open_downloads(
@@ -208,6 +209,7 @@ class Downloading(Filters):
         *,
         prefer: tuple[str, ...] = (),
         observations_at_once: int | None = None,
+        credentials: Any = None,
     ) -> AsyncIterator[Downloads]:
         """Open the record of what was fetched, and the network where something is missing.
 
@@ -221,6 +223,8 @@ class Downloading(Filters):
             Kinds of location, best first.
         observations_at_once : int, optional
             Most observations at once.
+        credentials : optional
+            As for :meth:`download`.
         """
         from daxa.mission.fetching import OBSERVATIONS_AT_ONCE, Fetching
         from daxa.net.client import open_net
@@ -228,6 +232,7 @@ class Downloading(Filters):
 
         rows = {row["ObsID"]: row for row in self._rows() if obs_ids is None or row["ObsID"] in obs_ids}
         keys = await anyio.to_thread.run_sync(self._keys)
+        login = await self._login(credentials) if credentials is not None else None
         async with AsyncExitStack() as stack:
             record = await anyio.to_thread.run_sync(DownloadRecord.open, self._raw)
             stack.push_async_callback(_closed, record)
@@ -242,7 +247,7 @@ class Downloading(Filters):
                     **keys,
                     context=self.context,
                     record=record,
-                    net=await stack.enter_async_context(open_net(self.context)),
+                    net=await stack.enter_async_context(open_net(self.context, login=login)),
                     prefer=prefer,
                     observations_at_once=observations_at_once or OBSERVATIONS_AT_ONCE,
                 )
@@ -266,8 +271,10 @@ class Downloading(Filters):
         ----------
         num_cores : int, optional
             Most observations at once. How many requests a host sees is a matter of the host's limits.
-        credentials : optional
-            Accepted for DAXA's sake; credentials come from the environment or ``~/.netrc``.
+        credentials : (str, str) or Mapping, optional
+            User name and password, or ``{"user": ..., "password": ...}``, for an archive where those who have an
+            account get more. By default those of the settings or ``~/.netrc``. With credentials, what is not public is
+            tried; without, it is left out. They are never written anywhere.
         download_products : bool, optional
             Whether the archive's own products are fetched; by default they are, except for XMM.
         download_raw : bool
@@ -298,7 +305,9 @@ class Downloading(Filters):
         want = self.wanted(download_raw, download_products)
         prefer = _checked(num_cores, on_error, locations)
         await self.ready_to_download(all_observations=all_observations, credentials=credentials)
-        async with self.open_downloads(want, prefer=prefer, observations_at_once=num_cores) as downloads:
+        async with self.open_downloads(
+            want, prefer=prefer, observations_at_once=num_cores, credentials=credentials
+        ) as downloads:
             report = await downloads.all()
         if report.failed and on_error == "raise":
             raise DAXADownloadError.of(report.failed)
@@ -353,34 +362,6 @@ class Downloading(Filters):
         common = set.intersection(*parts) if parts else set()
         names = {"raw": "raw", "products": "preprocessed"}
         self._downloaded_type = "+".join(names[part] for part in ("raw", "products") if part in common) or None
-
-    def _leave_out_proprietary(self, credentials: Any) -> None:
-        """Leave out what is not public yet, with a warning; recorded, so that an update looks again."""
-        import numpy as np
-
-        if not self.has_proprietary or "proprietary_usable" not in self._table.columns:
-            return
-        public = np.asarray(self._table["proprietary_usable"], dtype=bool)
-        closed = self._table[self._selected & ~public]
-        if not len(closed):
-            return
-        first = closed["proprietary_end_date"].min()
-        until = f"the first becomes public on {first:%Y-%m-%d}" if first == first else "no date is known"
-        hint = " Credentials are not used for them." if credentials is not None else ""
-        if not (self._selected & public).any():
-            raise AccessDeniedError(
-                f"No selected observation of {self.pretty_name} is public yet ({until}).{hint}",
-                expected="public observations",
-                remedy="select others, or wait",
-                mission=self.name,
-            )
-        warnings.warn(
-            f"{len(closed)} of {int(self._selected.sum())} selected observations of {self.pretty_name} are proprietary"
-            f" and are left out ({until}).{hint}",
-            stacklevel=3,
-        )
-        self.apply(public, "what is public")
-        self.record("exclude_proprietary", {})
 
 
 async def _closed(record: DownloadRecord) -> None:

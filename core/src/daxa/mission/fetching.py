@@ -12,9 +12,17 @@ import anyio.to_thread
 from attrs import evolve, field, frozen
 
 from daxa.events import FileFetched, ObservationFetched
-from daxa.exceptions import DaxaError, NotAtArchiveError, PluginError, StorageError, UnsafeArchiveError
+from daxa.exceptions import (
+    AccessDeniedError,
+    DaxaError,
+    NotAtArchiveError,
+    PluginError,
+    StorageError,
+    UnsafeArchiveError,
+)
 from daxa.mission.catalogue import steady
 from daxa.mission.download import FileResult, FileState, ObservationResult, ObservationState, cause_of
+from daxa.mission.proprietary import with_date
 from daxa.mission.sharing import SharedFiles
 from daxa.specs import RemoteFile, Want
 from daxa.store.downloads import DownloadRecord, FileEntry
@@ -149,7 +157,8 @@ class Fetching:
                         here = await anyio.to_thread.run_sync(self._is_present, remote, known)
                         (present if here else missing).append(remote)
                 except Exception as problem:  # noqa: BLE001 - whatever a plugin raises is told, and ends this one only
-                    causes[obs_id] = cause_of(problem)
+                    refused = isinstance(problem, AccessDeniedError)
+                    causes[obs_id] = with_date(cause_of(problem), row) if refused else cause_of(problem)
 
         async with anyio.create_task_group() as group:
             for row in rows:
@@ -226,6 +235,8 @@ class Fetching:
                     code=getattr(failure, "code", None),
                 )
             )
+        refused = AccessDeniedError.code
+        files = [evolve(one, cause=with_date(str(one.cause), row)) if one.code == refused else one for one in files]
         state, cause = _judge(files)
         try:
             await self.record.record_observation(obs_id, self.want, _recorded(state), self.service, cause)

@@ -27,8 +27,10 @@ from daxa.exceptions import (
 from daxa.net import names as _names
 from daxa.net import tap as _tap
 from daxa.net.addresses import shown
+from daxa.net.asking import Asking
 from daxa.net.circuit import Circuit
 from daxa.net.listing import Entry, parse_listing
+from daxa.net.logins import Login, Logins
 from daxa.net.parts import Again, Pace
 from daxa.net.transfer import FetchResult, Transfer
 from daxa.specs import RemoteFile
@@ -133,11 +135,15 @@ class Net:
     Made by :func:`open_net`; lives as long as its block.
     """
 
-    def __init__(self, context: Context, session: aiohttp.ClientSession, patience: Patience) -> None:
+    def __init__(
+        self, context: Context, session: aiohttp.ClientSession, patience: Patience, login: Login | None = None
+    ) -> None:
         self.context = context
-        self.session = session
         self.patience = patience
+        self.logins = Logins(context, login)
+        self.asking = Asking(session, self.logins)
         self.circuit = Circuit(context.hosts, patience.failures, patience.cooling)
+        self.told: list[tuple[str, str | None]] | None = None  # who answered, with its ETag, if somebody wants to know
         self.unpacking = anyio.CapacityLimiter(os.cpu_count() or 1)  # more would only hinder each other, and the loop
 
     def url(self, service: str) -> str:
@@ -218,18 +224,18 @@ class Net:
             try:
                 async with (
                     self.context.hosts.slot(url),
-                    self.session.request(
-                        method, url, params=params, data=data, headers=headers, max_redirects=10
-                    ) as response,
+                    self.asking.request(method, url, params=params, data=data, headers=headers) as response,
                 ):
                     if response.status not in AGAIN:
                         self.circuit.answered(url)
                     if response.status in ok:
                         body = await self._body(response, limit)
                         self.context.hosts.report(url, throttled=False)
-                        return Reply(response.status, str(response.url), response.headers, body)
+                        if self.told is not None:
+                            self.told.append((url, response.headers.get("ETag")))
+                        return Reply(response.status, self.logins.bare(response.url), response.headers, body)
                     if response.status not in AGAIN:
-                        raise self.refusal(response.status, str(response.url))
+                        raise self.refusal(response.status, self.logins.bare(response.url))
                     cause = f"status {response.status}"
                     wait = self.note_busy(url, response.status, response.headers.get("Retry-After"))
             except aiohttp.TooManyRedirects:
@@ -355,7 +361,9 @@ class Net:
 
 
 @asynccontextmanager
-async def open_net(context: Context, *, patience: Patience | None = None) -> AsyncIterator[Net]:
+async def open_net(
+    context: Context, *, patience: Patience | None = None, login: Login | None = None
+) -> AsyncIterator[Net]:
     """Open a session for the length of a block.
 
     Parameters
@@ -364,24 +372,29 @@ async def open_net(context: Context, *, patience: Patience | None = None) -> Asy
         Configuration, services and limits of hosts.
     patience : Patience, optional
         How often requests are tried again.
+    login : Login, optional
+        Credentials that the user gave, for services that take some.
     """
     import aiohttp
 
-    for name, spec in context.registry.services.items():
-        context.hosts.set(context.service_url(name), spec.connections, spec.interval)
-    connector = aiohttp.TCPConnector(limit=0, limit_per_host=0)
+    context.hosts.set_all(
+        (context.service_url(name), spec.connections, spec.interval) for name, spec in context.registry.services.items()
+    )
     patience = patience or Patience()
-    async with aiohttp.ClientSession(
-        connector=connector,
-        timeout=aiohttp.ClientTimeout(
-            total=None, sock_connect=patience.connect_seconds, sock_read=patience.read_seconds
-        ),
-        auto_decompress=False,
-        trust_env=True,
-        read_bufsize=READ_AHEAD,
-        headers={"Accept-Encoding": "identity", "User-Agent": USER_AGENT.format(version=version())},
-    ) as session:
-        yield Net(context, session, patience)
+    async with (
+        context.connections.shared() as connector,
+        aiohttp.ClientSession(
+            connector=connector,
+            connector_owner=False,
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=patience.connect_seconds, sock_read=patience.read_seconds
+            ),
+            auto_decompress=False,
+            read_bufsize=READ_AHEAD,
+            headers={"Accept-Encoding": "identity", "User-Agent": USER_AGENT.format(version=version())},
+        ) as session,
+    ):
+        yield Net(context, session, patience, login)
 
 
 __all__ = ["Net", "Patience", "Reply", "open_net", "shown"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from daxa.exceptions import BadReplyError
 
 if TYPE_CHECKING:
     import numpy as np
+    from astropy.table import Table
     from numpy.typing import NDArray
     from pandas import DataFrame, Series
 
@@ -20,6 +22,13 @@ MJD_OF_UNIX_ZERO: Final = 40587
 FAR_FUTURE: Final = 88068.0
 """MJD of the last day of 2099. Archives write it, and others up to a thousand years ahead, for "no date yet"."""
 
+MOST_ROWS: Final = 100_000
+"""Rows that HEASARC's service sends at once unless a query names a larger number."""
+
+PAGED_BY: Final = "ra"
+"""Column by which a larger table is asked for in parts, in degrees."""
+
+_NARROWEST: Final = 1e-6
 _DAY: Final = 86_400_000_000
 """Microseconds of a day."""
 
@@ -29,7 +38,8 @@ async def whole_table(net: Net, service: str, table: str, columns: Sequence[str]
 
     HEASARC's service sends at most 100,000 rows, an arbitrary part of the table, unless the query names a larger number
     itself (astroquery issue 3387); ESA's clients add a limit of 2000. So the rows are counted first, the query names
-    their number, and what comes is compared with it.
+    their number, and what comes is compared with it. A table with more rows than that is asked for in zones of right
+    ascension, if that is among the columns: replies that large have come damaged (astroquery issue 3423).
 
     Parameters
     ----------
@@ -53,17 +63,52 @@ async def whole_table(net: Net, service: str, table: str, columns: Sequence[str]
         If rows or a column are missing.
     """
     number = await net.count(service, table)
+    if number <= MOST_ROWS or PAGED_BY not in columns:
+        return frame(await _rows(net, service, table, columns, number), columns)
+    import pandas as pd
+
+    parts = [frame(part, columns) async for part in _pages(net, service, table, columns, number)]
+    if sum(map(len, parts)) < number:
+        raise _incomplete(service, table, sum(map(len, parts)), number)
+    return pd.concat(parts, ignore_index=True)
+
+
+async def _rows(net: Net, service: str, table: str, columns: Sequence[str], number: int, where: str = "") -> Table:
+    """Ask for so many rows, and refuse fewer."""
     most = (number // 1000 + 1) * 1000
     query = f"SELECT TOP {most} {', '.join(columns)} FROM {table}"  # noqa: S608 - names are those of the plugin
-    answer = await net.tap(service, query, columns=columns)
+    answer = await net.tap(service, query + (f" WHERE {where}" if where else ""), columns=columns)
     if len(answer) < number:
-        raise BadReplyError(
-            f"{service} sent {len(answer)} of the {number} rows of {table}.",
-            expected="all rows",
-            remedy="try again later",
-            url=service,
-        )
-    return frame(answer, columns)
+        raise _incomplete(service, table, len(answer), number)
+    return answer
+
+
+async def _pages(net: Net, service: str, table: str, columns: Sequence[str], number: int) -> AsyncIterator[Table]:
+    """Ask for a table in zones of the sky, none with more rows than a service sends at once."""
+    pieces = number // MOST_ROWS + 2
+    edges = [360.0 * piece / pieces for piece in range(pieces + 1)]
+    zones = list(pairwise(edges))
+    while zones:
+        low, high = zones.pop(0)
+        where = f"{PAGED_BY} >= {low} AND {PAGED_BY} < {high}"
+        rows = await net.count(service, table, where)
+        if rows > MOST_ROWS and high - low > _NARROWEST:
+            zones[:0] = [(low, (low + high) / 2), ((low + high) / 2, high)]
+        elif rows:
+            yield await _rows(net, service, table, columns, rows, where)
+    where = f"{PAGED_BY} IS NULL OR {PAGED_BY} < 0 OR {PAGED_BY} >= 360"
+    rows = await net.count(service, table, where)
+    if rows:
+        yield await _rows(net, service, table, columns, rows, where)
+
+
+def _incomplete(service: str, table: str, came: int, number: int) -> BadReplyError:
+    return BadReplyError(
+        f"{service} sent {came} of the {number} rows of {table}.",
+        expected="all rows",
+        remedy="try again later",
+        url=service,
+    )
 
 
 def frame(table: Any, columns: Sequence[str]) -> DataFrame:

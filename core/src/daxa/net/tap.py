@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from daxa.net.client import Net
 
+AT_ONCE = 2
+"""Queries at once that a host's table service gets; its files may be asked for more often."""
 _LIMIT = 1024 * 1024 * 1024
 _STREAM = re.compile(rb"<(?:\w+:)?STREAM\b[^>]*\bbase64\b[^>]*>([^<]*)<")
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -110,6 +112,7 @@ def read_votable(body: bytes, url: str, *, columns: Sequence[str] = (), overflow
     BadReplyError
         If it is no VOTable, is cut short, or lacks a column.
     """
+    body = body.lstrip()  # some services write blanks before the declaration
     if b"<VOTABLE" not in body[:65536].upper():
         raise BadReplyError(
             f"The reply of {url} is not a VOTable; it begins {body[:80]!r}.",
@@ -196,8 +199,11 @@ async def tap(net: Net, service: str, adql: str, *, maxrec: int | None = None, c
     if maxrec is not None:
         form["MAXREC"] = str(maxrec)
     url = f"{service.rstrip('/')}/sync"
+    hosts, queries = net.context.hosts, f"tap+{url}"
+    hosts.set(queries, AT_ONCE)
     # Services send errors with any status: the document says more than the number.
-    reply = await net.get(url, method="POST", data=form, limit=_LIMIT, ok=(200, 400, 500))
+    async with hosts.slot(queries):
+        reply = await net.get(url, method="POST", data=form, limit=_LIMIT, ok=(200, 400, 500))
     read = partial(read_votable, reply.body, url, columns=columns, overflow=maxrec is not None)
     return await anyio.to_thread.run_sync(read)  # a whole catalogue takes a while to read
 

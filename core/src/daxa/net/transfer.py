@@ -214,8 +214,7 @@ class Transfer:
             }
         async with self.net.context.hosts.slot(url):
             try:
-                request = self.net.session.get(url, headers=headers, max_redirects=10)
-                async with request as response:
+                async with self.net.asking.request("GET", url, headers=headers) as response:
                     return await self._take(location, response, have)
             except aiohttp.TooManyRedirects:
                 where = shown(url)
@@ -234,7 +233,7 @@ class Transfer:
             if response.status in AGAIN:
                 wait = self.net.note_busy(location.url, response.status, response.headers.get("Retry-After"))
                 raise Again(f"status {response.status}", wait)
-            raise self.net.refusal(response.status, str(response.url))
+            raise self.net.refusal(response.status, self.net.logins.bare(response.url))
         self._check_type(response)
         self.disposition = response.headers.get("Content-Disposition", "")
         total: int | None
@@ -263,7 +262,7 @@ class Transfer:
         kind = response.headers.get("Content-Type", "").lower()
         encoding = response.headers.get("Content-Encoding", "identity").lower()
         name = urlsplit(str(response.url)).path.lower()
-        where = shown(response.url)
+        where = shown(self.net.logins.bare(response.url))
         if kind.startswith("text/html") and not name.endswith(_PAGES):
             raise BadReplyError(
                 f"{where} sent a page instead of the file.",
@@ -280,7 +279,7 @@ class Transfer:
             )
 
     def _check_range(self, response: aiohttp.ClientResponse, have: int) -> int | None:
-        where = shown(response.url)
+        where = shown(self.net.logins.bare(response.url))
         given = response.headers.get("Content-Range", "")
         unit, _, rest = given.partition(" ")
         span, _, total = rest.partition("/")

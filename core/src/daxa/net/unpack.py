@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import IO, Final
 
 from daxa.exceptions import BadReplyError, UnsafeArchiveError
 from daxa.net.fits import FitsWatch
@@ -231,6 +231,15 @@ def _is_wanted(path: str, name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(path if "/" in one else name, one) for one in patterns)
 
 
+def _same(reader: IO[bytes], path: Path) -> bool:
+    """Whether a file holds the same bytes."""
+    with reader, path.open("rb") as stream:
+        while block := reader.read(BLOCK):
+            if block != stream.read(BLOCK):
+                return False
+        return not stream.read(1)
+
+
 def _to_the_end(path: Path) -> None:
     """A tar ends with two blocks of zeros; without them, it was cut short."""
     size = path.stat().st_size
@@ -290,10 +299,12 @@ def unpack_tar(
                 if members and not inner and not _is_wanted(member.name, name, members):
                     continue
                 target = directory / name
-                if target.exists():
-                    raise _twice(name)
                 reader = archive.extractfile(member)
                 assert reader is not None
+                if target.exists():
+                    if depth and _same(reader, target):  # a summary may lie beside the tar as well as in it
+                        continue
+                    raise _twice(name)
                 with reader, target.open("wb") as writer:
                     shutil.copyfileobj(reader, writer, BLOCK)
                 found.append(target)

@@ -7,12 +7,12 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, evolve, field, frozen
 
 from daxa.exceptions import InvalidParameterError, PluginError
 from daxa.ids import DataId, check_component
 from daxa.sizes import size_in_bytes
-from daxa.specs import Child
+from daxa.specs import Child, words
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -30,16 +30,24 @@ class Product:
     ----------
     path : str
         Template below the observation's directory. ``{name}`` is ``obsid<O>-inst<I>-subexp<SE>``, ``{variant}`` the
-        variant, ``{obs_id}``, ``{inst}`` and ``{subexp}`` the parts of the data id.
+        variant, ``{obs_id}``, ``{inst}`` and ``{subexp}`` the parts of the data id; a process may name more, see
+        :meth:`Process.naming`.
     kind : str
         What it is: ``events``, ``image``, ``lightcurve``, ``gti``, ``quicklook`` ...; by default its key.
     optional : bool
         Whether the task may succeed without it.
+    instruments : tuple of str
+        Of which instruments it is made; empty for all.
     """
 
     path: str
     kind: str = ""
     optional: bool = False
+    instruments: tuple[str, ...] = field(default=(), converter=words)
+
+    def is_made_of(self, inst: str | None) -> bool:
+        """Whether a task of an instrument makes it."""
+        return not self.instruments or inst in self.instruments
 
 
 @frozen(kw_only=True)
@@ -56,12 +64,15 @@ class Need:
         Whether every task that is needed must succeed, or one is enough.
     optional : bool
         Whether the work goes on without it.
+    when : str
+        Name of a parameter of the process that has the need: it is needed only where that is true. Empty for always.
     """
 
     process: str
-    instruments: tuple[str, ...] = ()
+    instruments: tuple[str, ...] = field(default=(), converter=words)
     mode: Literal["all", "any"] = "all"
     optional: bool = False
+    when: str = ""
 
 
 def _name_of(process: Any) -> str:
@@ -105,10 +116,14 @@ class Process:
     memory: float = 0.0
     scratch: float = 0.0
     keep: Mapping[str, str] = Factory(dict)
+    listed: bool = True
+    own: tuple[str, ...] = ()
     _applies: Callable[..., bool | str] | None = field(default=None, alias="applies_with")
     _variants: Callable[..., Sequence[str]] | None = field(default=None, alias="variants_with")
     _assess: Callable[..., Any] | None = field(default=None, alias="assess_with")
     _reveal: Callable[..., Sequence[Child]] | None = field(default=None, alias="reveal_with")
+    _check: Callable[..., Mapping[str, Any]] | None = field(default=None, alias="check_with")
+    _naming: Callable[..., Mapping[str, str]] | None = field(default=None, alias="naming_with")
 
     @property
     def module(self) -> str:
@@ -172,7 +187,12 @@ class Process:
                     remedy="correct the call",
                     value=value,
                 )
-        return bound
+        return bound if self._check is None else {**bound, **self._check(dict(bound))}
+
+    def needs_with(self, params: Mapping[str, Any]) -> tuple[Need, ...]:
+        """What is needed with some parameters, which may be incomplete."""
+        known = {**self.parameters, **params}
+        return tuple(need for need in self.needs if not need.when or known.get(need.when))
 
     # --- the parts a declaration may add ---------------------------------------------------------------------------
 
@@ -195,6 +215,23 @@ class Process:
         """Decorate ``function(job)``: the children found in the summary, as a sequence of Child."""
         self._reveal = function
         return function
+
+    def check(self, function: Callable[..., Mapping[str, Any]]) -> Callable[..., Mapping[str, Any]]:
+        """Decorate ``function(params)``: it raises for values that cannot be, and returns those to be used instead.
+
+        It is asked before anything is run, with all parameters, and again with what it returned.
+        """
+        self._check = function
+        return function
+
+    def naming(self, function: Callable[..., Mapping[str, str]]) -> Callable[..., Mapping[str, str]]:
+        """Decorate ``function(job, params)``: more words for the templates of products, by name."""
+        self._naming = function
+        return function
+
+    def names_of(self, job: Job, params: Mapping[str, Any]) -> dict[str, str]:
+        """Ask for the words of product templates beyond the usual ones."""
+        return {} if self._naming is None else dict(self._naming(job, params))
 
     def applies_to(self, exposure: Any, params: Any) -> bool | str:
         """Ask whether a data id gets a task."""
@@ -250,6 +287,8 @@ def process(
     memory: str | float = 0,
     scratch: str | float = 0,
     keep: Mapping[str, str] | None = None,
+    listed: bool = True,
+    own: Iterable[str] = (),
 ) -> Callable[[Callable[..., Any]], Process]:
     """Declare a step of reduction.
 
@@ -286,6 +325,10 @@ def process(
         many tasks run side by side as there is memory and disk space for.
     keep : mapping, optional
         Product key to how long an intermediate product is kept, e.g. ``"until:cleaned_rgs_event_lists"``.
+    listed : bool
+        Whether it stands in ``process_success`` and its like; :meth:`Archive.tasks` tells of all processes.
+    own : iterable of str
+        Parameters that are this process's alone: what it needs may have some of the same name and another meaning.
     """
 
     def declare(body: Callable[..., Any]) -> Process:
@@ -298,11 +341,9 @@ def process(
         products = {
             key: value
             if isinstance(value, Product) and value.kind
-            else Product(
-                path=value.path if isinstance(value, Product) else value,
-                kind=key,
-                optional=isinstance(value, Product) and value.optional,
-            )
+            else evolve(value, kind=key)
+            if isinstance(value, Product)
+            else Product(path=value, kind=key)
             for key, value in (produces or {}).items()
         }
         return Process(
@@ -320,6 +361,8 @@ def process(
             memory=size_in_bytes(memory, f"The memory of {body.__qualname__}"),
             scratch=size_in_bytes(scratch, f"The scratch space of {body.__qualname__}"),
             keep=dict(keep or {}),
+            listed=listed,
+            own=tuple(own),
         )
 
     return declare

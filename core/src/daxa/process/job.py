@@ -38,6 +38,8 @@ class Job:
         Row of the catalogue: column to plain value.
     info : Mapping
         What the summary says of the data id.
+    versions : Mapping of str to str
+        Versions of the tools of the process.
     """
 
     process: str
@@ -50,6 +52,7 @@ class Job:
     raw: Path
     observation: Mapping[str, Any] = field(factory=dict)
     info: Mapping[str, Any] = field(factory=dict)
+    versions: Mapping[str, str] = field(factory=dict)
 
     def inputs(self, key: str) -> tuple[Path, ...]:
         """All products of that key, of the processes that are needed; empty if there are none."""
@@ -101,39 +104,6 @@ def _argv(step: Sequence[Any]) -> tuple[str, ...]:
 
 
 @frozen(init=False)
-class Command:
-    """Programs to run, one after the other, in the task's scratch directory.
-
-    Parameters
-    ----------
-    *steps : sequence of str
-        Argument lists. A step that ends with another status than 0 ends the task.
-    env : Mapping, optional
-        Variables on top of the tools' environment.
-    collect : Mapping, optional
-        Product key to shell pattern, for products whose name the program chooses; exactly one file must match.
-    """
-
-    steps: tuple[tuple[str, ...], ...]
-    env: Mapping[str, str]
-    collect: Mapping[str, str]
-
-    def __init__(
-        self,
-        *steps: Sequence[Any],
-        env: Mapping[str, Any] | None = None,
-        collect: Mapping[str, str] | None = None,
-    ) -> None:
-        if not steps:
-            raise PluginError("A command has no steps.", expected="at least one", remedy="correct the process")
-        self.__attrs_init__(
-            tuple(_argv(step) for step in steps),
-            {name: str(value) for name, value in (env or {}).items()},
-            dict(collect or {}),
-        )
-
-
-@frozen(init=False)
 class Call:
     """A Python function to call in a worker process.
 
@@ -150,3 +120,48 @@ class Call:
 
     def __init__(self, target: str, **arguments: Any) -> None:
         self.__attrs_init__(target, arguments)
+
+
+@frozen(init=False)
+class Command:
+    """Programs to run, one after the other, in the task's scratch directory.
+
+    Parameters
+    ----------
+    *steps : sequence of str
+        Argument lists. A step that ends with another status than 0 ends the task.
+    env : Mapping, optional
+        Variables on top of the tools' environment.
+    collect : Mapping, optional
+        Product key to shell pattern, for products whose name the program chooses; exactly one file must match.
+    scratch_files : Mapping, optional
+        What stands in the scratch directory before the first step, by relative path: a Path, to which a symbolic link
+        is made, or for each file of which one is made if it is a directory; a text; or a :class:`Call` that returns the
+        text.
+    extra : Mapping, optional
+        Plain values that are recorded in ``process_extra_info`` beside the paths of products.
+    """
+
+    steps: tuple[tuple[str, ...], ...]
+    env: Mapping[str, str]
+    collect: Mapping[str, str]
+    scratch_files: Mapping[str, Path | str | Call]
+    extra: Mapping[str, Any]
+
+    def __init__(
+        self,
+        *steps: Sequence[Any],
+        env: Mapping[str, Any] | None = None,
+        collect: Mapping[str, str] | None = None,
+        scratch_files: Mapping[str, Path | str | Call] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not steps:
+            raise PluginError("A command has no steps.", expected="at least one", remedy="correct the process")
+        self.__attrs_init__(
+            tuple(_argv(step) for step in steps),
+            {name: str(value) for name, value in (env or {}).items()},
+            dict(collect or {}),
+            dict(scratch_files or {}),
+            dict(extra or {}),
+        )

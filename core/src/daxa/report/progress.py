@@ -49,6 +49,15 @@ class ProgressLines:
         hidden = not self._always and not getattr(stream, "isatty", lambda: False)()
         return tqdm(total=total, desc=title, initial=done, file=stream, disable=hidden)
 
+    def _close(self, line: Any) -> None:
+        """Leave a line as it is at its end, above those that go on: else their old places would stay written too."""
+        others = [one for one in self._downloads.values() if not one.disable]
+        for one in (line, *others):
+            one.clear()
+        line.close()
+        for one in others:
+            one.refresh()
+
     def __call__(self, event: Event) -> None:
         """Take an event."""
         match event:
@@ -59,7 +68,7 @@ class ProgressLines:
             case ObservationFetched() if event.mission in self._downloads:
                 self._downloads[event.mission].update()
             case DownloadEnded() if event.mission in self._downloads:
-                self._downloads.pop(event.mission).close()
+                self._close(self._downloads.pop(event.mission))
             case RunStarted():
                 self._run = self._line(event.total, f"Processing: {event.title}")
             case TasksAdded() if self._run is not None:

@@ -25,6 +25,9 @@ from daxa.store.writer import CLOSE_WAIT, Writer, Written
 
 T = TypeVar("T")
 
+READERS = 8
+"""Connections for reading beyond which those that are idle are closed: each holds two files open."""
+
 
 def _nothing(_connection: sqlite3.Connection) -> None:
     """Change nothing: when this has been written, so has everything before it."""
@@ -184,9 +187,14 @@ class Database:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         try:
-            reader = self._reader()
-            with reader.lock:
+            reader = self._locked_reader()
+            try:
                 yield reader.connection
+            finally:
+                reader.lock.release()
+                if len(self._readers) > READERS:
+                    with self._readers_lock:
+                        self._make_room()
         except sqlite3.Error as problem:
             if self._closed:
                 raise self._not_open() from None
@@ -194,6 +202,15 @@ class Database:
             if error is problem:
                 raise
             raise error from problem
+
+    def _locked_reader(self) -> _Reader:
+        """Lock this thread's reader; one that was closed for another thread's sake meanwhile is made again."""
+        while True:
+            reader = self._reader()
+            reader.lock.acquire()
+            if self._closed or self._readers.get(threading.current_thread()) is reader:
+                return reader
+            reader.lock.release()
 
     def _reader(self) -> _Reader:
         me = threading.current_thread()
@@ -204,8 +221,20 @@ class Database:
                     raise self._not_open()
                 for thread in [thread for thread in self._readers if not thread.is_alive()]:
                     self._readers.pop(thread).connection.close()
+                self._make_room()
                 reader = self._readers[me] = _Reader(connect_reader(self.path))
         return reader
+
+    def _make_room(self) -> None:
+        """Close readers that nobody uses just now, so that many threads do not hold many files open."""
+        for thread, reader in list(self._readers.items()):
+            if len(self._readers) < READERS:
+                return
+            if reader.lock.acquire(blocking=False):
+                try:
+                    self._readers.pop(thread).connection.close()
+                finally:
+                    reader.lock.release()
 
     def _not_open(self) -> ArchiveNotOpenError:
         return ArchiveNotOpenError(

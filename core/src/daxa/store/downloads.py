@@ -84,6 +84,7 @@ class ObservationEntry:
         Observation.
     wanted : Mapping of str to tuple of str
         For each part that is complete, ``raw`` or ``products``, the instruments it was fetched for; ``*`` is all.
+        Where kinds of products were chosen, these are instrument and kind, ``PN:images``.
     state : {"complete", "partial", "absent"}
         How the last attempt ended; ``absent``: the archive holds nothing for it.
     cause : str or None
@@ -110,9 +111,11 @@ class ObservationEntry:
 
 
 def _parts(want: Want) -> dict[str, tuple[str, ...]]:
-    """The parts of a wish, each with its instruments."""
+    """The parts of a wish, each with its instruments, and those of products with their kinds where some are chosen."""
     instruments = tuple(sorted(want.instruments)) or (_ALL,)
-    return {part: instruments for part in ("raw", "products") if getattr(want, part)}
+    of_kinds = tuple(f"{inst}:{kind}" for inst in instruments for kind in sorted(want.kinds))
+    parts = {"raw": instruments, "products": of_kinds or instruments}
+    return {part: parts[part] for part in parts if getattr(want, part)}
 
 
 class DownloadRecord:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from attrs import evolve
 
 from daxa.api import (
     Entry,
+    Location,
     Mission,
     Net,
+    NetworkError,
     NotAtArchiveError,
+    OfflineError,
+    ProductLabel,
     RemoteFile,
     Want,
     heasarc_file,
@@ -51,6 +59,11 @@ PROGRAMMES: Final = {"TOO": "TOO", "DDT": "TOO", "CAL": "CAL"}
 """Target types of ``type``, for what ``class`` leaves as MISC."""
 
 GRATINGS: Final = ("HETG", "LETG")
+
+SERVICES: Final = {"HEASARC": "chandra/data/", "CXC": ""}
+"""Where files are, best first, with the directory that holds observations."""
+
+_REVISION: Final = re.compile(r"N\d{3}(?=_)")
 _SECONDARY: Final = re.compile(r"(evt1|mtl1|bias0|pbk0|flt1|bpix1|msk1|stat1)\.fits")
 
 
@@ -86,11 +99,11 @@ class Chandra(Mission):
     one_inst_per_obs = True
     has_proprietary = True
     integer_obs_ids = True
-    services = ("HEASARC_TAP", "HEASARC")
+    services = ("HEASARC_TAP", *SERVICES)
     bands = {"ACIS": {(0.5, 7.0): ""}, "HRC": {(0.06, 10.0): ""}}
     templates = {
-        "events": {"ACIS": "primary/{i}f*{oi}N*_evt2.fits", "HRC": "primary/{i}f*{oi}N*_evt2.fits"},
-        "image": {"ACIS": "primary/{i}f*{oi}N*_full_img2.fits", "HRC": "primary/{i}f*{oi}N*_full_img2.fits"},
+        "events": {"ACIS": "primary/{i}f*{oi}*N*_evt2.fits", "HRC": "primary/{i}f*{oi}*N*_evt2.fits"},
+        "image": {"ACIS": "primary/{i}f*{oi}*N*_full_img2.fits", "HRC": "primary/{i}f*{oi}*N*_full_img2.fits"},
     }
 
     @property
@@ -141,45 +154,69 @@ class Chandra(Mission):
     # --- files ------------------------------------------------------------------------------------------------------
 
     async def remote_files(self, obs: Mapping[str, Any], want: Want, net: Net) -> AsyncIterator[RemoteFile]:
-        """List the observation's directory at HEASARC.
+        """List the observation's directory at HEASARC, and where that has none, at the Chandra X-ray Center.
 
         Products are the FITS files of ``primary``, raw data the files of ``secondary`` that a reprocessing starts from;
-        ``oif.fits``, the list of contents, comes with either. Revisions (``N003``) cannot be known without listing.
+        ``oif.fits``, the list of contents, comes with either. Revisions (``N003``) cannot be known without listing; of
+        several, the newest is taken.
         """
         obs_id = str(obs["ObsID"])
-        base = f"chandra/data/byobsid/{obs_id[-1]}/{obs_id}/"
-        url = f"{net.url('HEASARC').rstrip('/')}/{base}"
-        top = await net.listing(url)
+        wanted = [one for one, wish in (("primary", want.products), ("secondary", want.raw)) if wish]
+        service, top = await self._place_of(net, obs_id, wanted)
         for entry in top:
             if entry.name == "oif.fits":
-                yield heasarc_file(net, obs_id, base, entry, required=False)
+                yield _file(net, service, obs_id, "", entry, required=False)
         there = {entry.name for entry in top if entry.is_dir}
-        missing = []
-        if want.products:
-            if "primary" in there:
-                for entry in await self._fits(net, f"{url}primary/"):
-                    yield heasarc_file(net, obs_id, f"{base}primary/", entry, to="primary/", part_of="products")
-            else:
-                missing.append("primary")
-        if want.raw:
-            if "secondary" in there:
-                for entry in await self._fits(net, f"{url}secondary/"):
-                    if _SECONDARY.search(entry.name):
-                        yield heasarc_file(net, obs_id, f"{base}secondary/", entry, to="secondary/", part_of="raw")
-            else:
-                missing.append("secondary")
+        for name in wanted:
+            if name not in there:
+                continue
+            for entry in newest(await net.listing(f"{_address(net, service, obs_id)}{name}/")):
+                if name == "primary":
+                    yield _file(net, service, obs_id, "primary/", entry, part_of="products")
+                elif _SECONDARY.search(entry.name):
+                    yield _file(net, service, obs_id, "secondary/", entry, part_of="raw")
+        missing = [name for name in wanted if name not in there]
         if missing:
             raise NotAtArchiveError(
                 f"The archive has no {' and no '.join(missing)} of Chandra's {obs_id}.",
                 expected="the directories of a processed observation",
                 remedy="the observation may not be public, or not be processed yet",
-                url=url,
+                url=_address(net, service, obs_id),
             )
 
     @staticmethod
-    async def _fits(net: Net, url: str) -> list[Entry]:
-        listed = await net.listing(url)
-        return [entry for entry in listed if not entry.is_dir and entry.name.endswith((".fits", ".fits.gz"))]
+    async def _place_of(net: Net, obs_id: str, wanted: Sequence[str]) -> tuple[str, Sequence[Entry]]:
+        """List the observation's directory where it holds what is wanted; else where it holds the most."""
+        found: list[tuple[str, Sequence[Entry]]] = []
+        problem: NetworkError | None = None
+        for service in SERVICES:
+            try:
+                top = await net.listing(_address(net, service, obs_id))
+            except OfflineError:
+                raise
+            except NetworkError as failure:
+                if problem is None or isinstance(problem, NotAtArchiveError):  # that one lacks it explains nothing
+                    problem = failure
+                continue
+            found.append((service, top))
+            if set(wanted) <= {entry.name for entry in top if entry.is_dir}:
+                return service, top
+        if not found:
+            assert problem is not None
+            raise problem
+        return max(found, key=lambda one: sum(entry.is_dir and entry.name in wanted for entry in one[1]))
+
+    def label(self, obs: Mapping[str, Any], paths: Sequence[str]) -> list[ProductLabel]:
+        """Say what downloaded files are; an observation of several pointings has no event list that is *the* one."""
+        found = super().label(obs, _newest_names(paths))
+        times = Counter((one.kind, one.inst) for one in found)
+        if any(count > 1 for count in times.values()):
+            warnings.warn(
+                f"Chandra's {obs['ObsID']} was taken in several pointings, each with files of its own: they are"
+                " downloaded, and not taken into archives.",
+                stacklevel=2,
+            )
+        return [one for one in found if times[one.kind, one.inst] == 1]
 
     # --- processing -------------------------------------------------------------------------------------------------
 
@@ -203,6 +240,36 @@ class Chandra(Mission):
             usable = bool(info["active"]) and not alternating and not several
             found[inst] = dict.fromkeys(info["sub_exp_ids"], usable)
         return found
+
+
+def newest(entries: Iterable[Entry]) -> list[Entry]:
+    """FITS files of a listing; of those that differ in their revision alone, the newest."""
+    files = {one.name: one for one in entries if not one.is_dir and one.name.endswith((".fits", ".fits.gz"))}
+    return [files[name] for name in _newest_names(list(files))]
+
+
+def _newest_names(names: Sequence[str]) -> list[str]:
+    best: dict[str, str] = {}
+    for name in names:
+        stem = _REVISION.sub("N_", name, count=1)
+        best[stem] = max(best.get(stem, name), name)
+    return [name for name in names if name in set(best.values())]
+
+
+def _directory(service: str, obs_id: str) -> str:
+    """Directory of an observation below a service's root."""
+    return f"{SERVICES[service]}byobsid/{obs_id[-1]}/{obs_id}/"
+
+
+def _address(net: Net, service: str, obs_id: str) -> str:
+    return f"{net.url(service).rstrip('/')}/{_directory(service, obs_id)}"
+
+
+def _file(net: Net, service: str, obs_id: str, to: str, entry: Entry, **more: Any) -> RemoteFile:
+    """Name a file; the observatory's own site has every file that HEASARC has, and comes last."""
+    remote = heasarc_file(net, obs_id, f"{_directory('HEASARC', obs_id)}{to}", entry, to=to, **more)
+    own = Location(url=f"{_address(net, 'CXC', obs_id)}{to}{quote(entry.name)}", size=remote.locations[0].size)
+    return evolve(remote, locations=(own,) if service == "CXC" else (*remote.locations, own))
 
 
 def target_category(target: str, programme: str) -> str:

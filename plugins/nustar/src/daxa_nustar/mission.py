@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from daxa.api import (
+    AccessDeniedError,
     Entry,
     Mission,
     Net,
@@ -57,6 +58,7 @@ SPACECRAFT_SCIENCE: Final = "06"
 """Mode of events taken with the spacecraft's own star trackers alone."""
 
 _UNPACKED: Final = ("evt.gz", "img.gz")
+_ENCRYPTED: Final = (".gpg", ".pgp")
 _PRODUCTS: Final = "event_cl"
 _PART_OF: Final[Mapping[str, Literal["raw", "products", "both"]]] = {
     "hk": "both",
@@ -158,7 +160,12 @@ class NuSTARPointed(Mission):
         obs_id = str(obs["ObsID"])
         base = f"nustar/data/obs/{obs_id[1:3]}/{obs_id[0]}/{obs_id}/"
         url = f"{net.url('HEASARC').rstrip('/')}/{base}"
-        top = await net.listing(url)
+        try:
+            top = await net.listing(url)
+        except NotAtArchiveError as problem:
+            if obs.get("proprietary_usable", True):
+                raise
+            raise _encrypted(obs_id, url) from problem
         for entry in top:
             if entry.name == f"nu{obs_id}.cat.gz":
                 yield heasarc_file(net, obs_id, base, entry, path=f"{obs_id}_cat.fits", required=False)
@@ -170,6 +177,8 @@ class NuSTARPointed(Mission):
                 missing.append(directory)
                 continue
             for entry in await net.listing(f"{url}{directory}/"):
+                if entry.name.endswith(_ENCRYPTED):
+                    raise _encrypted(obs_id, f"{url}{directory}/")
                 if not entry.is_dir and self._is_wanted(obs_id, directory, entry, want):
                     yield heasarc_file(
                         net,
@@ -216,3 +225,14 @@ class NuSTARPointed(Mission):
     def assess_process_obs(self, obs_info: Mapping[str, Any]) -> dict[str, Any]:
         """Say which modules to process: those that were active."""
         return {inst: bool(info["active"]) for inst, info in obs_info.items()}
+
+
+def _encrypted(obs_id: str, url: str) -> AccessDeniedError:
+    """What is not public yet is at the archive, and is encrypted for those whose data it is."""
+    return AccessDeniedError(
+        f"The archive has NuSTAR's {obs_id} encrypted only.",
+        expected="public data",
+        remedy="wait until the observation is public",
+        url=url,
+        obs_id=obs_id,
+    )

@@ -70,11 +70,14 @@ class ROSATFiles(Mission):
                 part_of: Literal["both", "products"] = "both" if what in _ALWAYS else "products"
                 yield heasarc_file(net, obs_id, base, entry, part_of=part_of, required=what == _EVENTS)
             elif what == _EVENTS:
+                first = obs.get("proc_rev") == 0
                 raise NotAtArchiveError(
-                    f"The archive has no event list of {self.pretty_name}'s {obs_id}.",
+                    f"The archive has no event list of {self.pretty_name}'s {obs_id}"
+                    f"{', whose data are of the first processing (proc_rev 0)' if first else ''}.",
                     expected=f"{obs_id.lower()}_{_EVENTS}.fits.Z in its directory",
-                    remedy="data of the first processing were never converted to this form",
+                    remedy="data of the first processing were never converted to this form: leave the observation out",
                     url=url,
+                    obs_id=obs_id,
                 )
 
     def directory(self, obs_id: str) -> str:

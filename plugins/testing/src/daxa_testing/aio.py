@@ -9,8 +9,9 @@ import gzip
 import io
 import re
 import tarfile
+from collections import Counter
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from aiohttp import web
 from attrs import define, field, frozen
@@ -45,12 +46,38 @@ def _tar(members: list[tuple[str, bytes]], mode: str = "w") -> bytes:
     return buffer.getvalue()
 
 
+Manner = Literal["usual", "tar", "bare", "empty", "text", "page", "nothing", "cut", "dropped"]
+
+
 @define
 class Servlet:
-    """The servlet's observations."""
+    """The servlet's observations.
+
+    Attributes
+    ----------
+    observations : dict of str to list of Member
+        Files by observation.
+    proprietary : set of str
+        Observations that are shown to those alone who have an account.
+    accounts : dict of str to str
+        Passwords by user name.
+    older : bool
+        Whether a refusal is a success with a text, as it was once, and not a status of 401.
+    manners : dict of str to str
+        How observations are answered that are not answered as usual: ``tar``, an ODF as one plain tar; ``bare``, an
+        ODF whose tar is not packed again; ``empty``, a success without anything; ``text`` and ``page``, a success that
+        says in words that there is nothing; ``nothing``, a file is named and not sent; ``cut``, the first reply with
+        a body ends early, as if that were all; ``dropped``, its connection ends early.
+    replies : Counter
+        Bodies that were begun, by observation.
+    """
 
     observations: dict[str, list[Member]] = field(factory=dict)
     proprietary: set[str] = field(factory=set)
+    accounts: dict[str, str] = field(factory=dict)
+    older: bool = False
+    manners: dict[str, Manner] = field(factory=dict)
+    replies: Counter[str] = field(factory=Counter)
 
     def add(self, obs_id: str, level: str, name: str, content: bytes | Path) -> None:
         """Add a file to an observation."""
@@ -60,17 +87,29 @@ class Servlet:
         """Answer ``.../data-action-aio?obsno=...``."""
         query = {key.lower(): value for key, value in request.query.items()}
         obs_id = query.get("obsno", "")
-        if obs_id in self.proprietary:
-            return web.Response(status=401, text="proprietary", content_type="text/plain")
+        if "aiouser" in query and self.accounts.get(query["aiouser"]) != query.get("aiopwd"):
+            return web.Response()  # without a type: that is how it says that it does not know them
+        if obs_id in self.proprietary and "aiouser" not in query:
+            status = 200 if self.older else 401
+            return web.Response(status=status, text="proprietary", content_type="text/plain")
+        manner = self.manners.get(obs_id, "usual")
         level = query.get("level", "").upper()
         members = [
             one
             for one in self.observations.get(obs_id, [])
             if (not level or one.level == level) and _passes(one, query)
         ]
-        if not members:
-            return web.Response(text=_NOTHING, content_type="text/html")
-        name, body = _reply(obs_id, level, members)
+        if manner == "empty":
+            return web.Response(content_type="application/octet-stream")
+        if not members or manner in ("text", "page"):
+            kind = "text/plain" if manner == "text" else "text/html"
+            return web.Response(text=_NOTHING, content_type=kind)
+        name, body = _reply(obs_id, level, members, manner)
+        return await self._sent(request, obs_id, name, body)
+
+    async def _sent(self, request: web.Request, obs_id: str, name: str, body: bytes) -> web.StreamResponse:
+        """Send a file: no length is told, and no range is known."""
+        manner = self.manners.get(obs_id, "usual")
         response = web.StreamResponse(
             headers={
                 "Content-Disposition": f'attachment; filename="{name}"',
@@ -79,9 +118,18 @@ class Servlet:
         )
         response.enable_chunked_encoding()
         await response.prepare(request)
-        if request.method != "HEAD":
-            for start in range(0, len(body), 1 << 18):
-                await response.write(body[start : start + (1 << 18)])
+        if request.method == "HEAD":
+            return response
+        first = not self.replies[obs_id]
+        self.replies[obs_id] += 1
+        if manner == "nothing":
+            body = b""
+        elif manner in ("cut", "dropped") and first:
+            body = body[: len(body) // 2]
+        for start in range(0, len(body), 1 << 18):
+            await response.write(body[start : start + (1 << 18)])
+        if manner == "dropped" and first and request.transport is not None:
+            request.transport.close()
         return response
 
 
@@ -105,13 +153,24 @@ def _passes(member: Member, query: dict[str, str]) -> bool:
     return "extension" not in query or parts["ext"].upper() == query["extension"].upper()
 
 
-def _reply(obs_id: str, level: str, members: list[Member]) -> tuple[str, bytes]:
+def _packed(obs_id: str, members: list[Member], manner: Manner) -> bytes:
+    """Pack an ODF: a tar within a compressed tar, or less where the manner has it."""
+    content = [(one.name, one.read()) for one in members]
+    if manner == "tar":
+        return _tar(content)
+    inner = (members[0].name.partition("_")[0] + f"_{obs_id}.TAR", _tar(content))
+    summary = [pair for pair in content if pair[0].endswith("SUM.ASC")]  # it lies beside the tar as well
+    outer = _tar([inner, ("MANIFEST.000001", b""), *summary])
+    return outer if manner == "bare" else gzip.compress(outer, 1, mtime=0)
+
+
+def _reply(obs_id: str, level: str, members: list[Member], manner: Manner) -> tuple[str, bytes]:
     if level == "ODF":
-        inner_name = members[0].name.partition("_")[0] + f"_{obs_id}.TAR"
-        inner = _tar([(one.name, one.read()) for one in members])
-        outer = _tar([(inner_name, inner), ("MANIFEST.000001", b"")])
-        return f"{obs_id}.tar.gz", gzip.compress(outer, 1, mtime=0)
-    if len(members) == 1:
+        ending = "tar" if manner in ("tar", "bare") else "tar.gz"
+        return f"{obs_id}.{ending}", _packed(obs_id, members, manner)
+    if level and len(members) == 1 and manner != "tar":
         return members[0].name, members[0].read()
-    folders = {"ODF": "odf", "PPS": "pps"}
-    return f"{obs_id}.tar", _tar([(f"{obs_id}/{folders[one.level]}/{one.name}", one.read()) for one in members])
+    odf = [one for one in members if one.level == "ODF"]
+    inside = [(f"{obs_id}/odf/{obs_id}.tar.gz", _packed(obs_id, odf, "usual"))] if odf else []
+    inside += [(f"{obs_id}/pps/{one.name}", one.read()) for one in members if one.level == "PPS"]
+    return f"{obs_id}.tar", _tar(inside)

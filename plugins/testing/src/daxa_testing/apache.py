@@ -17,6 +17,12 @@ from attrs import define, field, frozen
 
 BLOCK: Final = 1 << 18
 MADE: Final = datetime(2026, 2, 1, 12, 0, 0, tzinfo=UTC)
+Page = Callable[["Tree", str], str]
+"""What writes the page of a directory, given the tree and a path that ends in ``/``."""
+
+FRONT_END_404: Final = "404 page not found\n"
+"""What a front-end says of a file that it cannot find just now: 19 bytes of plain text."""
+
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)\Z")
 
 
@@ -138,6 +144,47 @@ def _line(icon: str, text: str, name: str, modified: datetime, size: str) -> str
     return f'<img src="/icons/{icon}.gif" alt="{text}"> {link}{pad}{modified:%Y-%m-%d %H:%M}  {size:>4}  '
 
 
+def table_page(tree: Tree, path: str) -> str:
+    """Write the page of a directory as a table, as Apache does where it is told to."""
+    shown = html.escape(path.rstrip("/") or "/")
+    parent = quote(path.rstrip("/").rpartition("/")[0] + "/")
+    rows = [
+        '<tr><th valign="top"><img src="/icons/blank.gif" alt="[ICO]"></th><th><a href="?C=N;O=D">Name</a></th>'
+        '<th><a href="?C=M;O=A">Last modified</a></th><th><a href="?C=S;O=A">Size</a></th></tr>',
+        f'<tr><td valign="top">&nbsp;</td><td><a href="{parent}">Parent Directory</a></td><td>&nbsp;</td>'
+        '<td align="right">  - </td></tr>',
+    ]
+    for name in sorted(tree.directories[path], key=str.lower):
+        stored = tree.files.get(path + name)
+        modified, size = (MADE, "  - ") if stored is None else (stored.modified, _rounded(stored.size))
+        rows.append(
+            f'<tr><td valign="top">&nbsp;</td><td><a href="{quote(name)}">{html.escape(name)}</a></td>'
+            f'<td align="right">{modified:%Y-%m-%d %H:%M}  </td><td align="right">{size}</td></tr>'
+        )
+    head = [f"<html><head><title>Index of {shown}</title></head>", "<body>", f"<h1>Index of {shown}</h1>", "<table>"]
+    return "\n".join([*head, *rows, "</table>", "</body></html>", ""])
+
+
+def cut_short(page: Page, share: float = 0.5) -> Page:
+    """Make a page lose its end."""
+
+    def short(tree: Tree, path: str) -> str:
+        whole = page(tree, path)
+        return whole[: int(len(whole) * share)]
+
+    return short
+
+
+def with_links(page: Page, *hrefs: str) -> Page:
+    """Make a page have more links, to whatever an attacker or an editor may write."""
+
+    def more(tree: Tree, path: str) -> str:
+        links = "".join(f'<a href="{href}">{html.escape(href)}</a>  2026-02-01 12:00  1.0K\n' for href in hrefs)
+        return page(tree, path).replace("</body>", f"<pre>{links}</pre></body>")
+
+    return more
+
+
 NOT_FOUND: Final = """<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">
 <html><head>
 <title>404 Not Found</title>
@@ -170,9 +217,23 @@ def _same(condition: str, stored: StoredFile) -> bool:
 
 
 async def serve(
-    tree: Tree, request: web.Request, path: str, page: Callable[[Tree, str], str] = index_page
+    tree: Tree, request: web.Request, path: str, page: Page = index_page, *, encoding: bool = False
 ) -> web.StreamResponse:
-    """Answer a request for a path of the tree; `page` writes the pages of directories."""
+    """Answer a request for a path of the tree.
+
+    Parameters
+    ----------
+    tree : Tree
+        What the host holds.
+    request : aiohttp.web.Request
+        The request.
+    path : str
+        What is asked for.
+    page : callable
+        Writes the pages of directories.
+    encoding : bool
+        Whether a ``.gz`` is called a plain file, encoded for the way, when the client says that it knows gzip.
+    """
     path = unquote(path)
     if path in tree.directories:
         return web.Response(text=page(tree, path), content_type="text/html", charset="utf-8")
@@ -188,6 +249,8 @@ async def serve(
         "Last-Modified": format_datetime(stored.modified, usegmt=True),
         "Content-Type": "text/plain" if path.endswith((".log", ".txt")) else "application/octet-stream",
     }
+    if encoding and path.endswith(".gz") and "gzip" in request.headers.get("Accept-Encoding", ""):
+        headers["Content-Encoding"] = "gzip"
     if status == 416:
         return web.Response(status=416, headers={"Content-Range": f"bytes */{stored.size}"})
     if status == 206:

@@ -9,6 +9,13 @@ from urllib.parse import quote
 from daxa_testing.apache import MADE, Tree
 
 ROOT: Final = "/erodat/data/download"
+OLD_ROOT: Final = "/dr1/erodat/"
+"""Where the archive was until 2026; it redirects from there to what does not exist."""
+
+
+def moved(path: str) -> str | None:
+    """Where a path of the old archive redirects to; None for any other."""
+    return f"/erodat/dr1/{path[len(OLD_ROOT) :]}" if path.startswith(OLD_ROOT) else None
 
 
 def erodat_page(tree: Tree, path: str) -> str:

@@ -21,8 +21,9 @@ from aiohttp import web
 from attrs import define, field, frozen
 
 from daxa_testing.aio import Servlet
-from daxa_testing.apache import StoredFile, Tree, index_page, serve
-from daxa_testing.erodat import erodat_page
+from daxa_testing.apache import FRONT_END_404, Page, StoredFile, Tree, index_page, serve
+from daxa_testing.disturbing import Disturbance
+from daxa_testing.erodat import erodat_page, moved
 from daxa_testing.serving import served_in_thread
 from daxa_testing.sesame import Names
 from daxa_testing.tap import Column, Manner, Table, TapService
@@ -35,6 +36,12 @@ AIO: Final = "https://nxsa.esac.esa.int/nxsa-sl/servlet/data-action-aio"
 
 _PAGES: Final = {"erosita.mpe.mpg.de": erodat_page}
 """Hosts whose directory pages are not Apache's."""
+
+_MOVED: Final = {"erosita.mpe.mpg.de": moved}
+"""Hosts that redirect from old paths."""
+
+_ENCODING: Final = frozenset({"cxc.cfa.harvard.edu", "cxc.harvard.edu"})
+"""Hosts that call a ``.gz`` an encoded file when the client knows gzip."""
 
 _MANNERS: Final[Mapping[str, Manner]] = {
     "heasarc.gsfc.nasa.gov": "xamin",
@@ -76,6 +83,7 @@ class _Host:
     taps: dict[str, TapService] = field(factory=dict)
     names: dict[str, Names] = field(factory=dict)
     servlets: dict[str, Servlet] = field(factory=dict)
+    page: Page | None = None
 
     async def answer(self, request: web.Request, path: str) -> web.StreamResponse:
         """Answer a request for a path of the real host."""
@@ -88,7 +96,11 @@ class _Host:
         servlet = self.servlets.get(path)
         if servlet is not None:
             return await servlet.answer(request)
-        return await serve(self.tree, request, path, _PAGES.get(self.name, index_page))
+        target = _MOVED[self.name](path) if self.name in _MOVED else None
+        if target is not None:
+            return web.Response(status=301, headers={"Location": target})
+        page = self.page or _PAGES.get(self.name, index_page)
+        return await serve(self.tree, request, path, page, encoding=self.name in _ENCODING)
 
 
 @define
@@ -99,11 +111,14 @@ class Sky:
     ----------
     latency : float
         Seconds by which every answer is late, as if it came from afar.
+    disturbance : Disturbance, optional
+        Transient faults that a share of the requests meets.
     problems : list of str
         Contributions that were left out, and why.
     """
 
     latency: float = 0.0
+    disturbance: Disturbance | None = None
     problems: list[str] = field(factory=list)
     _hosts: dict[str, _Host] = field(init=False, factory=dict)
 
@@ -127,6 +142,10 @@ class Sky:
         """
         host, path = self._host(url)
         host.tree.add(path, StoredFile(content) if modified is None else StoredFile(content, modified))
+
+    def set_page(self, url: str, page: Page) -> None:
+        """Write the directory pages of the host of an address in another manner."""
+        self._host(url)[0].page = page
 
     def add_table(
         self,
@@ -169,8 +188,12 @@ class Sky:
 
     def add_aio(self, obs_id: str, level: str, name: str, content: bytes | Path, *, url: str = AIO) -> None:
         """Add a file of an observation to ESA's download servlet; `level` is ``ODF`` or ``PPS``."""
+        self.servlet(url).add(obs_id, level, name, content)
+
+    def servlet(self, url: str = AIO) -> Servlet:
+        """ESA's download servlet: who has an account, what is proprietary, and how observations are answered."""
         host, path = self._host(url)
-        host.servlets.setdefault(path, Servlet()).add(obs_id, level, name, content)
+        return host.servlets.setdefault(path, Servlet())
 
     @classmethod
     def installed(cls) -> Sky:
@@ -217,6 +240,8 @@ class RunningSky:
         self._runners: list[web.AppRunner] = []
         self._busy: Counter[str] = Counter()
         self._peaks: Counter[str] = Counter()
+        self._open: Counter[str] = Counter()
+        self._servers: dict[str, web.Server] = {}
 
     async def start(self) -> None:
         """Open a port for each host, and one for all hosts the sky does not hold."""
@@ -229,6 +254,8 @@ class RunningSky:
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
             self._ports[host.name] = int(runner.addresses[0][1])
+            if runner.server is not None:
+                self._servers[host.name] = runner.server
 
     async def stop(self) -> None:
         """Close all ports."""
@@ -240,15 +267,16 @@ class RunningSky:
             began = time.monotonic()
             self._busy[host.name] += 1
             self._peaks[host.name] = max(self._peaks[host.name], self._busy[host.name])
+            self._open[host.name] = max(self._open[host.name], self._connected(host.name))
             status = 0
             try:
                 if self.sky.latency:
                     await asyncio.sleep(self.sky.latency)
                 prefix = f"/{host.name}/"
                 if not host.name or not request.path.startswith(prefix):
-                    response: web.StreamResponse = web.Response(status=404, text="404 page not found\n")
+                    response: web.StreamResponse = web.Response(status=404, text=FRONT_END_404)
                 else:
-                    response = await host.answer(request, request.path[len(prefix) - 1 :])
+                    response = await self._answered(host, request, request.path[len(prefix) - 1 :])
                 status = response.status
                 location = response.headers.get("Location", "")
                 if location.startswith("/") and not location.startswith(prefix) and not response.prepared:
@@ -262,6 +290,21 @@ class RunningSky:
                 )
 
         return handle
+
+    async def _answered(self, host: _Host, request: web.Request, path: str) -> web.StreamResponse:
+        """Answer as the host should, or as what disturbs it has it."""
+        disturbance = self.sky.disturbance
+        wrong = None if disturbance is None else await disturbance.answer(request, host.tree, path)
+        return await host.answer(request, path) if wrong is None else wrong
+
+    def _connected(self, host: str) -> int:
+        server = self._servers.get(host)
+        held = [] if server is None else [one.transport for one in server.connections]
+        return sum(one is not None and not one.is_closing() for one in held)
+
+    def connections(self, url: str) -> int:
+        """Most connections that were open at once to the host of an address, idle ones too."""
+        return self._open[urlsplit(url).netloc]
 
     @property
     def address(self) -> str:

@@ -184,7 +184,9 @@ class TapService:
     async def answer(self, request: web.Request, tail: str) -> web.StreamResponse:
         """Answer a request below the service's address."""
         if tail.startswith("/results/") and tail.rpartition("/")[2] in self._results:
-            return web.Response(text=self._results[tail.rpartition("/")[2]], content_type="application/x-votable+xml")
+            kept = self._results[tail.rpartition("/")[2]]
+            kind = "application/x-votable+xml" if "<VOTABLE" in kept else "text/plain"
+            return web.Response(text=kept, content_type=kind)
         if tail != "/sync":
             return web.Response(status=404, text="404 page not found\n")
         form = {key.upper(): str(value) for key, value in {**request.query, **(await request.post())}.items()}
@@ -210,6 +212,10 @@ class TapService:
             lines = [",".join(column.name for column in columns)]
             lines += [",".join("" if row.get(c.name) is None else f'"{row[c.name]}"' for c in columns) for row in rows]
             return web.Response(text="\n".join([*lines, ""]), content_type="text/csv")
+        if wanted == "text" and self.manner == "cxc":
+            lines = [f"# {len(rows)} rows", "\t".join(column.name for column in columns)]
+            lines += ["\t".join("" if row.get(c.name) is None else str(row[c.name]) for c in columns) for row in rows]
+            return self._elsewhere(request, "\n".join([*lines, ""]))
         if wanted == "text":
             lines = ["|".join(column.name for column in columns)]
             lines += ["|".join("" if row.get(c.name) is None else str(row[c.name]) for c in columns) for row in rows]
@@ -217,9 +223,11 @@ class TapService:
             return web.Response(text="\n".join([*lines, ""]), content_type="text/plain")
         body = votable(columns, rows, binary=self.manner == "xamin")
         if self.manner == "cxc":
-            number = f"{next(self._numbers)}"
-            self._results[number] = body
-            return web.Response(
-                status=303, headers={"Location": f"{request.path.removesuffix('/sync')}/results/{number}"}
-            )
+            return self._elsewhere(request, body)
         return web.Response(text=body, content_type="application/x-votable+xml")
+
+    def _elsewhere(self, request: web.Request, body: str) -> web.Response:
+        """Keep an answer, and say where it is to be fetched."""
+        number = f"{next(self._numbers)}"
+        self._results[number] = body
+        return web.Response(status=303, headers={"Location": f"{request.path.removesuffix('/sync')}/results/{number}"})

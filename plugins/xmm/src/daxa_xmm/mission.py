@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-import re
 import warnings
-from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import urlencode
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from daxa.api import (
     AccessDeniedError,
     Context,
-    Location,
+    InvalidParameterError,
     Mission,
     Net,
     NetworkError,
@@ -32,6 +30,8 @@ from daxa.api import (
     whole_numbers,
     whole_table,
 )
+from daxa_xmm.exposures import is_usable
+from daxa_xmm.holdings import BANDS, EPIC, KINDS, MAPS, TEMPLATES, Query, address, labels, queries
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -48,27 +48,6 @@ HEASARC_COLUMNS: Final = (
 )  # fmt: skip
 """Columns of HEASARC's table ``xmmmaster`` that are read."""
 
-EVENT_LISTS: Final = {"M1": "MIEVLI", "M2": "MIEVLI", "PN": "PIEVLI"}
-"""Names of the pipeline's imaging event lists, by camera (XMM-Newton Data Files Handbook)."""
-
-WITHOUT_SKY: Final = frozenset({"CalClosed", "Closed", "Blocked", "Unknown"})
-"""Filters through which no sky is seen."""
-
-NOT_SCIENCE: Final = frozenset(
-    {
-        "Diagnostic3x3", "Diagnostic1x1", "CcdDiagnostic", "Diagnostic1x1ResetPerPixel", "Diagnostic", "Noise",
-        "Offset", "HighTimeResolutionSingleCcd", "OffsetVariance", "CentroidingConfirmation", "CentroidingData",
-        "DarkHigh", "DarkLow", "FlatFieldHigh", "FlatFieldLow",
-    }
-)  # fmt: skip
-"""Modes whose data are not of the sky."""
-
-PRODUCTS: Final = "PPS"
-"""Directory of the pipeline's products below an observation's own; the files of its ODF lie in that itself."""
-
-_EVENTS: Final = re.compile(
-    r"P(?P<obs>\d{10})(?P<inst>M1|M2|PN)(?P<subexp>[SUX]\d{3})(?P<what>[MP]IEVLI)\w{4}\.(FIT|FTZ|fits)\Z"
-)
 _TRUE: Final = frozenset({"true", "t", "y", "yes", "1"})
 
 
@@ -83,6 +62,9 @@ class XMMPointed(Mission):
         Instruments to use; M1, M2 and PN by default.
     save_file_path : str or Path, optional
         State file of an earlier selection.
+    products : sequence of {"events", "images", "expmaps"}, optional
+        Which products of ESA's pipeline ``download_products=True`` fetches; by default event lists. Images and
+        exposure maps come in the energy bands of :attr:`preprocessed_energy_bands`, one of each a sub-exposure.
     use_heasarc : bool
         Whether catalogue and files are HEASARC's from the start.
     context : Context, optional
@@ -114,12 +96,28 @@ class XMMPointed(Mission):
         save_file_path: str | Path | None = None,
         use_heasarc: bool = False,
         *,
+        products: str | Sequence[str] | None = None,
         context: Context | None = None,
     ) -> None:
         super().__init__(insts, save_file_path, context=context)
+        if products is not None:
+            self.choose_products(products)
         self.use_heasarc = bool(use_heasarc)
         if self.use_heasarc:  # the cache keeps the two catalogues apart by their service
             self.services = ("HEASARC_TAP", "HEASARC")  # type: ignore[assignment, misc]
+
+    def choose_products(self, kinds: str | Sequence[str]) -> None:
+        """Choose kinds of products; only then there are paths of them to ask for."""
+        chosen = (kinds,) if isinstance(kinds, str) else tuple(kinds)
+        if not chosen or not set(chosen) <= set(KINDS):
+            raise InvalidParameterError(
+                f"products is {kinds!r}.", expected=f"some of {', '.join(KINDS)}", remedy="correct it", value=kinds
+            )
+        self.product_kinds = tuple(kind for kind in KINDS if kind in chosen)  # type: ignore[misc]
+        names = {"events": "events", "images": "image", "expmaps": "expmap"}
+        self.templates = {names[kind]: TEMPLATES[names[kind]] for kind in self.product_kinds}  # type: ignore[misc]
+        if set(chosen) & set(MAPS):
+            self.bands = dict.fromkeys(EPIC, BANDS)  # type: ignore[misc]
 
     # --- catalogue --------------------------------------------------------------------------------------------------
 
@@ -206,41 +204,47 @@ class XMMPointed(Mission):
     # --- files ------------------------------------------------------------------------------------------------------
 
     async def remote_files(self, obs: Mapping[str, Any], want: Want, net: Net) -> AsyncIterator[RemoteFile]:
-        """Name the observation's ODF, and the pipeline's event lists of the chosen cameras.
+        """Name the observation's ODF, and the pipeline's products of the chosen cameras.
 
         ESA's servlet packs what a query matches; what it has is asked first, because it tells "nothing" only by an
         empty reply or a page. HEASARC, where the files lie one by one, serves when ESA has nothing or cannot be asked.
         """
         obs_id = str(obs["ObsID"])
-        cameras = [inst for inst in want.instruments if inst in EVENT_LISTS]
-        asked: dict[str, list[_Query]] = {}
-        if want.raw:
-            asked["ODF"] = [_odf(net, obs_id, want)]
-        if want.products:
-            asked["PPS"] = [_event_list(net, obs_id, inst) for inst in cameras]
-        nothing = []
-        for level, queries in asked.items():
-            found = await self._files(net, obs_id, level, queries)
+        nothing: dict[str, list[str]] = {}
+        for kind, asked in _by_kind(queries(net, obs_id, want)).items():
+            found = await self._files(net, obs_id, asked)
             for remote in found:
                 yield remote
             if not found:
-                cause = f"event list of {', '.join(cameras) or 'the chosen instruments'}"
-                nothing.append(cause if level == "PPS" else level)
-        if nothing:
-            raise NotAtArchiveError(
-                f"The archives have no {' and no '.join(nothing)} of XMM-Newton's {obs_id}.",
-                expected="data of an observation that is in the catalogue",
-                remedy="the observation may not have been processed, or hold nothing from these instruments",
-                url=_aio(net, obsno=obs_id),
+                nothing[kind] = [query.title for query in asked]
+        if want.products and not set(want.instruments) & set(EPIC):
+            nothing["event list"] = ["event list of the chosen instruments"]
+        if not nothing:
+            return
+        missing = " and no ".join(_together(titles) for titles in nothing.values())
+        where = address(net, obsno=obs_id)
+        if not obs.get("proprietary_usable", True):
+            raise AccessDeniedError(
+                f"The archives show no {missing} of XMM-Newton's {obs_id}, which is not public.",
+                expected="public data, or credentials of somebody who may see them",
+                remedy="wait, or set DAXA_XSA_USER and DAXA_XSA_PASSWORD",
+                url=where,
                 obs_id=obs_id,
             )
+        raise NotAtArchiveError(
+            f"The archives have no {missing} of XMM-Newton's {obs_id}.",
+            expected="data of an observation that is in the catalogue",
+            remedy="the observation may not have been processed, or hold nothing from these instruments",
+            url=where,
+            obs_id=obs_id,
+        )
 
-    async def _files(self, net: Net, obs_id: str, level: str, queries: Sequence[_Query]) -> list[RemoteFile]:
+    async def _files(self, net: Net, obs_id: str, asked: Sequence[Query]) -> list[RemoteFile]:
         """What ESA sends in one reply each, and of the rest what HEASARC lists; nothing if neither has it."""
         found: list[RemoteFile] = []
-        left: list[_Query] = []
+        left: list[Query] = []
         problem: NetworkError | None = None
-        for query in queries:
+        for query in asked:
             try:
                 if not self.use_heasarc and problem is None and await _at_esa(net, query.packed.url):
                     found.append(query.packed)
@@ -251,14 +255,14 @@ class XMMPointed(Mission):
                 log.warning("ESA's archive cannot be asked, HEASARC is instead: %s", failure.message)
                 problem = failure
             left.append(query)
-        here = await self._at_heasarc(net, obs_id, level, left) if left else []
+        here = await self._at_heasarc(net, obs_id, left) if left else []
         if problem is not None and not here:
             raise problem
         return [*found, *here]
 
     @staticmethod
-    async def _at_heasarc(net: Net, obs_id: str, level: str, queries: Sequence[_Query]) -> list[RemoteFile]:
-        directory = f"xmm/data/rev0/{obs_id}/{level}/"
+    async def _at_heasarc(net: Net, obs_id: str, asked: Sequence[Query]) -> list[RemoteFile]:
+        directory = f"xmm/data/rev0/{obs_id}/{asked[0].level}/"
         try:
             listed = await net.listing(f"{net.url('HEASARC').rstrip('/')}/{directory}")
         except NotAtArchiveError:
@@ -272,19 +276,14 @@ class XMMPointed(Mission):
                 to=f"{query.packed.path}/" if query.packed.path else "",
                 part_of=query.packed.part_of,
             )
-            for query in queries
+            for query in asked
             for entry in listed
             if not entry.is_dir and query.wanted.search(entry.name)
         ]
 
     def label(self, obs: Mapping[str, Any], paths: Sequence[str]) -> list[ProductLabel]:
-        """Say what downloaded files are: the pipeline's imaging event lists, each of a sub-exposure."""
-        found = []
-        for path in sorted(paths):
-            name = _EVENTS.match(PurePosixPath(path).name)
-            if name is not None and name["obs"] == obs["ObsID"] and EVENT_LISTS[name["inst"]] == name["what"]:
-                found.append(ProductLabel(kind="events", path=path, inst=name["inst"], subexp=name["subexp"]))
-        return found
+        """Say what downloaded files are: event lists, images and exposure maps, each of a sub-exposure."""
+        return labels(obs, paths)
 
     # --- processing -------------------------------------------------------------------------------------------------
 
@@ -296,21 +295,8 @@ class XMMPointed(Mission):
         """Say which sub-exposures to process: scientific ones, that saw the sky, in a mode that yields events."""
         found: dict[str, Any] = {}
         for inst, info in obs_info.items():
-            spectrometer = inst in ("R1", "R2")
-            found[inst] = {
-                exposure: (
-                    one["type"] == "SCIENCE"
-                    and (spectrometer or (one["filter"] is not None and one["filter"] not in WITHOUT_SKY))
-                    and one["mode"] not in NOT_SCIENCE
-                )
-                for exposure, one in info.get("exposures", {}).items()
-            }
+            found[inst] = {exposure: is_usable(inst, one) for exposure, one in info.get("exposures", {}).items()}
         return found
-
-
-def _aio(net: Net, **query: str) -> str:
-    """Address of a query of ESA's download servlet."""
-    return f"{net.url('XSA').rstrip('/')}/data-action-aio?{urlencode(query)}"
 
 
 async def _at_esa(net: Net, url: str) -> bool:
@@ -323,37 +309,15 @@ async def _at_esa(net: Net, url: str) -> bool:
     return "filename=" in headers.get("content-disposition", "")
 
 
-class _Query(NamedTuple):
-    """Something of an observation: what ESA's servlet sends for it, and the names of its files at HEASARC."""
-
-    packed: RemoteFile
-    wanted: re.Pattern[str]
-
-
-def _odf(net: Net, obs_id: str, want: Want) -> _Query:
-    """The data as they came down, of the chosen instruments and of the spacecraft."""
-    kinds = (*want.instruments, "SC")
-    members = ("*MANIFEST*", *(f"*_{obs_id}_{kind}*" for kind in kinds))
-    packed = _packed(obs_id, _aio(net, obsno=obs_id, level="ODF"), "", members, "raw")
-    return _Query(packed, re.compile(rf"MANIFEST|_{obs_id}_({'|'.join(kinds)})"))
+def _by_kind(asked: Iterable[Query]) -> dict[str, list[Query]]:
+    """Queries by what they ask for, whatever the camera."""
+    found: dict[str, list[Query]] = {}
+    for query in asked:
+        found.setdefault(query.title.partition(" of ")[0], []).append(query)
+    return found
 
 
-def _event_list(net: Net, obs_id: str, inst: str) -> _Query:
-    """The pipeline's imaging event lists of a camera, one a sub-exposure."""
-    kind = EVENT_LISTS[inst]
-    url = _aio(net, obsno=obs_id, level="PPS", instname=inst, name=kind, extension="FTZ")
-    packed = _packed(obs_id, url, PRODUCTS, (f"P{obs_id}{inst}*{kind}*",), "products")
-    return _Query(packed, re.compile(rf"^P{obs_id}{inst}[SUX]\d{{3}}{kind}\w{{4}}\.FTZ$"))
-
-
-def _packed(obs_id: str, url: str, path: str, members: Sequence[str], part_of: Any) -> RemoteFile:
-    """What the servlet sends for a query, whatever its form."""
-    return RemoteFile(
-        obs_id=obs_id,
-        path=path,
-        locations=(Location(url=url),),
-        unpack="auto",
-        members=tuple(members),
-        part_of=part_of,
-        listed=False,
-    )
+def _together(titles: Sequence[str]) -> str:
+    """``image of M1, M2`` of ``image of M1`` and ``image of M2``."""
+    kind, of, _ = titles[0].partition(" of ")
+    return kind + of + ", ".join(title.partition(" of ")[2] for title in titles)

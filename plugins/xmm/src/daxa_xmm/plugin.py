@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daxa.api import MissionEntry, PluginInfo, ServiceSpec, hookimpl
+from daxa.api import MissionEntry, PluginInfo, Recipe, ServiceSpec, ToolSpec, hookimpl
 
 
 @hookimpl
@@ -14,7 +14,14 @@ def daxa_plugin_info() -> PluginInfo:
 @hookimpl
 def daxa_register_missions() -> list[MissionEntry]:
     """Name the mission."""
-    return [MissionEntry(name="xmm_pointed", title="XMM-Newton Pointed", target="daxa_xmm.mission:XMMPointed")]
+    return [
+        MissionEntry(
+            name="xmm_pointed",
+            title="XMM-Newton Pointed",
+            target="daxa_xmm.mission:XMMPointed",
+            processes="daxa_xmm.processes",
+        )
+    ]
 
 
 @hookimpl
@@ -26,6 +33,7 @@ def daxa_register_services() -> list[ServiceSpec]:
             url="https://nxsa.esac.esa.int/nxsa-sl/servlet/",
             connections=4,
             title="files of ESA's XMM-Newton Science Archive",
+            login=("AIOUSER", "AIOPWD"),
         ),
         ServiceSpec(
             name="XSA_TAP",
@@ -33,4 +41,49 @@ def daxa_register_services() -> list[ServiceSpec]:
             connections=2,
             title="tables of ESA's XMM-Newton Science Archive",
         ),
+    ]
+
+
+@hookimpl
+def daxa_register_tools() -> list[ToolSpec]:
+    """Describe SAS, and HEASoft, which some of its tasks use."""
+    return [
+        ToolSpec(
+            name="sas",
+            title="XMM-Newton Science Analysis System (SAS)",
+            executables=("sas", "cifbuild", "odfingest", "evselect"),
+            home_variable="SAS_DIR",
+            activation="setsas.sh",
+            variables=("SAS_*", "LHEASOFT", "HEADAS", "PGPLOT_*", "LHEAPERL"),
+            version_command=("sas", "--version"),
+            version_pattern=r"\[(?:xmmsas_\d+_\d+-)?(\d+(?:\.\d+)+)",
+            calibration_variable="SAS_CCFPATH",
+            calibration_files=("*.CCF",),
+            remedy="install SAS and its calibration (https://www.cosmos.esa.int/web/xmm-newton/sas), set SAS_CCFPATH,"
+            " source setsas.sh; or set DAXA_TOOL_SAS to its directory, a script, a conda environment or a container",
+        ),
+        ToolSpec(
+            name="heasoft",
+            title="HEASoft",
+            executables=("lcurve",),
+            home_variable="HEADAS",
+            activation="headas-init.sh",
+            variables=("HEADAS", "LHEA*", "PGPLOT_*", "CALDB*"),
+            version_command=("lcurve", "--version"),
+            version_pattern=r"[Vv]ersion\s+(\d+(?:\.\d+)*)",
+            remedy="install it (https://heasarc.gsfc.nasa.gov/docs/software/lheasoft/) and source headas-init.sh; or"
+            " set DAXA_TOOL_HEASOFT to its directory, a script, a conda environment or a container",
+        ),
+    ]
+
+
+@hookimpl
+def daxa_register_recipes() -> list[Recipe]:
+    """Name the chain from raw data to images."""
+    return [
+        Recipe(
+            name="full_process_xmm",
+            processes=("merge_subexposures", "generate_images_expmaps", "cleaned_rgs_event_lists"),
+            missions=("xmm_pointed",),
+        )
     ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from daxa_testing.heasarc import FILES, Holdings, mjd
-from daxa_testing.sky import Column
+from daxa_testing.sky import Column, Sky
 
 TABLE: Final = "chanmaster"
+CXC: Final = "https://cxc.cfa.harvard.edu/cdaftp/"
 
 COLUMNS: Final = (
     Column("obsid"),
@@ -47,6 +50,12 @@ def row(obs_id: str, ra: float, dec: float, start: str, exposure: float, **more:
 def directory(obs_id: str) -> str:
     """Address of an observation's directory."""
     return f"{FILES}chandra/data/byobsid/{obs_id[-1]}/{obs_id}/"
+
+
+def add_cxc_files(sky: Sky, obs_id: str, files: Mapping[str, bytes | Path]) -> None:
+    """Add files of an observation to the observatory's own site, by path below its directory there."""
+    for path, content in files.items():
+        sky.add_file(f"{CXC}byobsid/{obs_id[-1]}/{obs_id}/{path}", content)
 
 
 HOLDINGS: Final = Holdings(TABLE, COLUMNS, row, directory)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from daxa.archive import layout
 from daxa.archive.plan import PREPROCESSED, Exposure
@@ -57,7 +58,7 @@ class Laid:
     def given(self, process: Process, data_id: DataId, variant: str) -> dict[str, tuple[Path, ...]]:
         """Products of what a process needs, as files."""
         made: dict[str, list[Path]] = {}
-        for need in process.needs:
+        for need in process.needs_with({}):
             if need.instruments and data_id.inst is not None and data_id.inst not in need.instruments:
                 continue
             for key, path in self._products(need, data_id, variant):
@@ -78,8 +79,36 @@ class Laid:
                 continue
             variants = other.variants_of(one, other.parameters)
             for chosen in [variant] if variant in variants else variants:
+                words = self.words(other, one, chosen)
                 for key, product in other.produces.items():
-                    yield key, self.archive / layout.product(one, product.path, chosen)
+                    if product.is_made_of(one.inst):
+                        yield key, self.archive / layout.product(one, product.path, chosen, words)
+
+    def words(self, process: Process, data_id: DataId, variant: str) -> dict[str, str]:
+        """Words of a process's own for the templates of its products."""
+        return process.names_of(self._bare(process, data_id, variant, self.root, {}), process.parameters)
+
+    def _bare(self, process: Process, data_id: DataId, variant: str, scratch: Path, info: Mapping[str, Any]) -> Job:
+        """A job that has no outputs yet."""
+        return Job(
+            process=process.name,
+            data_id=data_id,
+            variant=variant,
+            name=layout.stem(data_id),
+            given=self.given(process, data_id, variant),
+            scratch=scratch,
+            raw=self.raw / str(data_id.obs_id),
+            observation={
+                "ObsID": data_id.obs_id,
+                "science_usable": True,
+                "ra": 150.1,
+                "dec": -11.06,
+                "start": datetime(2004, 6, 17, 10, 38, 28),
+                "end": datetime(2004, 6, 17, 14, 47, 1),
+            },
+            info=dict(info),
+            versions=dict.fromkeys(process.tools, "99.0.0"),
+        )
 
     def job(self, process: Process, data_id: DataId, variant: str, info: Mapping[str, Any], name: str = "one") -> Job:
         """Make a job, with its directories; `name` tells scratch directories apart."""
@@ -88,21 +117,14 @@ class Laid:
         raw = self.raw / str(data_id.obs_id)
         raw.mkdir(parents=True, exist_ok=True)
         (raw / "downloaded.fits").write_bytes(CONTENT)
-        return Job(
-            process=process.name,
-            data_id=data_id,
-            variant=variant,
-            name=layout.stem(data_id),
-            given=self.given(process, data_id, variant),
-            outputs={
-                key: scratch / layout.product(data_id, product.path, variant).name
-                for key, product in process.produces.items()
-            },
-            scratch=scratch,
-            raw=raw,
-            observation={"ObsID": data_id.obs_id, "science_usable": True, "ra": 150.1, "dec": -11.06},
-            info=dict(info),
-        )
+        bare = self._bare(process, data_id, variant, scratch, info)
+        words = process.names_of(bare, process.parameters)
+        outputs = {
+            key: scratch / layout.product(data_id, product.path, variant, words).name
+            for key, product in process.produces.items()
+            if product.is_made_of(data_id.inst)
+        }
+        return evolve(bare, outputs=outputs)
 
 
 def exposure(data_id: DataId, info: Mapping[str, Any]) -> Exposure:

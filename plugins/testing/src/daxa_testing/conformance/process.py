@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from daxa.archive import layout
+from daxa.archive.parameters import restored
 from daxa.archive.plan import Parameters
 from daxa.context import Context
 from daxa.contract import Finding
@@ -20,6 +21,7 @@ from daxa.environments import python_environment, task_environment
 from daxa.exceptions import InvalidParameterError
 from daxa.ids import LEVELS, DataId, check_component
 from daxa.process import Call, Command, Job, Process
+from daxa.schedule.fingerprint import plain
 from daxa.specs import Child, load_target
 from daxa_testing.conformance.base import assert_sound, missing
 from daxa_testing.conformance.jobs import Laid, exposure
@@ -126,8 +128,9 @@ class ProcessConformance:
         faults = []
         for process in self.processes():
             subject = f"process {process.name}"
-            bound = process.bind(process.parameters)
-            if json.loads(json.dumps(bound)) != bound:
+            bound = plain(process.bind(process.parameters))
+            again = process.bind(restored(json.loads(json.dumps(bound))))
+            if plain(again) != bound:
                 faults.append(Finding("parameters", subject, "they change in JSON.", "use plain values as defaults"))
             hints = inspect.get_annotations(process.body, eval_str=True)
             wrong = {name: _WRONG[hints[name]] for name in bound if hints.get(name) in _WRONG}
@@ -187,8 +190,11 @@ class ProcessConformance:
         owners: dict[str, str] = {}
         for process, data_id, variant in self._tasks(laid):
             task = f"{process.name} of {data_id}{f' [{variant}]' if variant else ''}"
+            words = laid.words(process, data_id, variant)
             for key, product in process.produces.items():
-                path = layout.product(data_id, product.path, variant)
+                if not product.is_made_of(data_id.inst):
+                    continue
+                path = layout.product(data_id, product.path, variant, words)
                 if ".." in path.parts or not path.is_relative_to(layout.observation(data_id)):
                     faults.append(
                         Finding("products", task, f"{key} would lie at {path}.", "write a path below the observation")
@@ -246,7 +252,8 @@ class ProcessConformance:
             if Path(step[0]).name in ("sh", "bash", "zsh", "csh", "tcsh") and "-c" in step:
                 faults.append(Finding("command", subject, "it hands text to a shell.", "write separate arguments"))
         said = "\n".join([*(word for step in wanted.steps for word in step), *wanted.env.values()])
-        for key, product in process.produces.items():
+        for key in job.outputs:
+            product = process.produces[key]
             named = job.outputs[key].name in said or key in wanted.collect
             if not named and not product.optional:
                 faults.append(
@@ -274,7 +281,8 @@ class ProcessConformance:
                 *faults,
                 Finding("call", subject, f"its arguments: {problem}.", "pass paths, numbers, texts, lists"),
             ]
-        for key, product in process.produces.items():
+        for key in job.outputs:
+            product = process.produces[key]
             if job.outputs[key].name not in text and not product.optional:
                 faults.append(
                     Finding("call", subject, f"nothing says where to leave {key}.", f"pass job.output({key!r})")

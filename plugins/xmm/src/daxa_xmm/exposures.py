@@ -1,0 +1,78 @@
+"""What an observation holds, by its summary, and which exposures are worth a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from daxa.api import Child
+
+WITHOUT_SKY: Final = frozenset({"CalClosed", "Closed", "Blocked", "Unknown"})
+"""Filters through which no sky is seen."""
+
+NOT_SCIENCE: Final = frozenset(
+    {
+        "Diagnostic3x3", "Diagnostic1x1", "CcdDiagnostic", "Diagnostic1x1ResetPerPixel", "Diagnostic", "Noise",
+        "Offset", "HighTimeResolutionSingleCcd", "OffsetVariance", "CentroidingConfirmation", "CentroidingData",
+        "DarkHigh", "DarkLow", "FlatFieldHigh", "FlatFieldLow",
+    }
+)  # fmt: skip
+"""Modes whose data are not of the sky."""
+
+
+def is_usable(inst: str, exposure: Mapping[str, Any]) -> bool:
+    """Whether an exposure is scientific, saw the sky, and was taken in a mode that yields events.
+
+    Parameters
+    ----------
+    inst : str
+        Instrument; the spectrometers have no filters.
+    exposure : Mapping
+        ``type``, ``filter`` and ``mode``, as the summary has them.
+    """
+    sees = inst in ("R1", "R2") or (exposure["filter"] is not None and exposure["filter"] not in WITHOUT_SKY)
+    return exposure["type"] == "SCIENCE" and sees and exposure["mode"] not in NOT_SCIENCE
+
+
+def children_of(summary: Path, obs_id: str) -> list[Child]:
+    """Read instruments and exposures from a summary, with what it says of them, and which of them are of use.
+
+    Parameters
+    ----------
+    summary : Path
+        The summary that ``odfingest`` wrote.
+    obs_id : str
+        The observation it should be of.
+
+    Raises
+    ------
+    BadSummaryError
+        If it cannot be read.
+    """
+    from daxa_xmm.summary import parse_odf_sum
+
+    found = []
+    for inst, one in parse_odf_sum(summary, obs_id).items():
+        children = []
+        for name, exposure in one.get("exposures", {}).items():
+            usable = is_usable(inst, exposure)
+            reason = "" if usable else why_not(exposure)
+            children.append(Child(name=name, usable=usable, reason=reason, info=exposure))
+        told = {key: value for key, value in one.items() if key != "exposures"}
+        reason = "" if one["active"] else "the instrument was not active"
+        found.append(Child(name=inst, usable=one["active"], reason=reason, info=told, children=children))
+    return found
+
+
+def why_not(exposure: Mapping[str, Any]) -> str:
+    """Say why an exposure is of no use: its type, or its mode and filter."""
+    if exposure["type"] != "SCIENCE":
+        return f"its type is {exposure['type']}"
+    filtered = f"filter {exposure['filter']}" if exposure["filter"] else "no filter"
+    return f"it was taken in mode {exposure['mode']} with {filtered}, which shows no sky"
+
+
+def is_wanted(exposure: Any, params: Any) -> bool | str:
+    """Whether an exposure gets a task: scheduled ones do, others where they are wanted; else the reason."""
+    return exposure.scheduled or params.process_unscheduled or "it is unscheduled, and these are not wanted"

@@ -1,0 +1,64 @@
+"""The directory of raw files that a SAS task works in: links to what was fetched, and a summary of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from daxa.api import Call, Command, Job, TaskError
+
+ODF: Final = "odf"
+"""Name of the directory in the task's scratch directory."""
+
+
+def summary_name(job: Job) -> str:
+    """Name that SAS gives the summary of an observation: revolution, ObsID, and an ending."""
+    return f"{int(job.observation.get('revolution') or 0):04d}_{job.data_id.obs_id}_SCX00000SUM.SAS"
+
+
+def sas_command(job: Job, *steps: list[str], odf: bool = False, collect: dict[str, str] | None = None) -> Command:
+    """Make the command of SAS tasks that need the calibration index, and the raw files where `odf` says so.
+
+    The summary names the directory of the raw files in full; every task gets a copy that names its own, so that
+    archives and downloads may be moved, and nothing is ever written beside the downloads.
+    """
+    env = {"SAS_CCF": str(job.input("ccf"))}
+    if not odf:
+        return Command(*steps, env=env, collect=collect)
+    directory = job.scratch / ODF
+    name = summary_name(job)
+    text = Call("daxa_xmm.odf:with_path", summary=str(job.input("sum_path")), directory=str(directory))
+    return Command(
+        *steps,
+        env={**env, "SAS_ODF": str(directory / name)},
+        collect=collect,
+        scratch_files={ODF: job.raw, f"{ODF}/{name}": text},
+    )
+
+
+def with_path(summary: str, directory: str) -> str:
+    """Return the text of a summary that says its raw files lie in another directory.
+
+    Parameters
+    ----------
+    summary : str
+        Path of the summary.
+    directory : str
+        Absolute directory it shall name.
+
+    Raises
+    ------
+    TaskError
+        If it names no directory.
+    """
+    lines = Path(summary).read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+    found = [number for number, line in enumerate(lines) if line.startswith("PATH ")]
+    if not found:
+        raise TaskError(
+            f"{summary} does not say where its raw files lie.",
+            expected="a line that begins with PATH",
+            remedy="run odf_ingest again: rerun='odf_ingest'",
+            path=summary,
+        )
+    lines[found[0]] = f"PATH {directory.rstrip('/')}/"
+    return "\n".join(lines)

@@ -1,0 +1,276 @@
+"""The whole chain of XMM-Newton, with stand-ins for SAS and HEASoft."""
+
+import re
+from pathlib import Path
+
+import pytest
+from astropy.units import Quantity
+
+import daxa_xmm
+from daxa.archive import Archive
+from daxa.context import Context, use_context
+from daxa.exceptions import MissingToolError
+from daxa.mission import XMMPointed
+from daxa_testing.sky import Sky
+from daxa_xmm import testing
+from daxa_xmm.testing import sas
+from daxa_xmm.testing.sas import rules
+
+pytestmark = pytest.mark.anyio
+ONE, TWO, CLOSED = "0201903501", "0404910601", "0102041001"
+PROCESSES = ["cif_build", "odf_ingest", "epchain", "emchain", "espfilt", "cleaned_evt_lists", "merge_subexposures"]
+
+
+@pytest.fixture(scope="module")
+def sky():
+    made = Sky()
+    several = ("M1S001", "M1U002", "M2S002", "PNS003", "R1S004", "OMS006")
+    none = [
+        sas.Exposure(instrument=one[:2], name=one[2:], filter="CalClosed") for one in ("M1S001", "M2S002", "PNS003")
+    ]
+    for obs_id, exposures, revolution in ((ONE, sas.USUAL, 828), (TWO, several, 1184), (CLOSED, none, 97)):
+        files = sas.odf(obs_id, exposures, revolution=revolution)
+        testing.add_observation(
+            made, obs_id, 149.59, -11.06, "2004-06-17 10:38:28", 14913.0, odf=files, revolution=revolution
+        )
+    with made.running_in_thread() as running:
+        yield running
+
+
+@pytest.fixture
+def tools(tmp_path):
+    return sas.install(tmp_path / "sas", events=300)
+
+
+@pytest.fixture
+def context(sky, tools, tmp_path):
+    made = Context(
+        **sky.settings(),
+        output=str(tmp_path / "output"),
+        cache=str(tmp_path / "cache"),
+        tool_sas=str(tools),
+        tool_heasoft=str(tools / "headas"),
+        cores="2",
+    )
+    with use_context(made):
+        yield made
+
+
+async def archive(*obs_ids, name="xmm", insts=None):
+    mission = XMMPointed(insts)
+    await mission.filter_on_obs_ids(list(obs_ids))
+    return await Archive(name, mission)
+
+
+def done(arch, process):
+    return arch.process_success["xmm_pointed"].get(process, {})
+
+
+async def test_from_raw_files_to_images(context):
+    arch = await archive(ONE, TWO)
+    summary = await daxa_xmm.full_process_xmm(arch)
+    assert summary.good, arch.failures()["sentence"].tolist()
+    assert sorted(arch.process_names["xmm_pointed"]) == sorted(PROCESSES)
+    assert dict(done(arch, "merge_subexposures")) == {
+        f"{obs_id}{inst}": True for obs_id in (ONE, TWO) for inst in ("M1", "M2", "PN")
+    }
+    kept = {Path(path).relative_to(arch.archive_path).as_posix() for path in arch.products()["path"]}
+    base = f"processed_data/xmm_pointed/{TWO}"
+    assert {
+        f"{base}/ccf.cif",
+        f"{base}/1184_{TWO}_SCX00000SUM.SAS",
+        f"{base}/P{TWO}OBX000ATTTSR0000.FIT",
+        f"{base}/events/obsid{TWO}-instPN-subexpS003-ootevents.fits",
+        f"{base}/background/obsid{TWO}-instPN-subexpS003-allgoodOoTevents.fits",
+        f"{base}/cleaning/obsid{TWO}-instM1-subexpU002-en2500_8500keV-gti.fits",
+        f"{base}/cleaning/obsid{TWO}-instM1-subexpU002-hist.qdp",
+        f"{base}/events/obsid{TWO}-instM1-subexpU002-en-cleanevents.fits",
+        f"{base}/events/obsid{TWO}-instM1-subexpALL-en-finalevents.fits",
+        f"{base}/events/obsid{TWO}-instPN-subexpALL-en-finalootevents.fits",
+        f"{base}/background/obsid{TWO}-instPN-subexpALL-en-finalallgoodootevents.fits",
+        f"{base}/images/obsid{TWO}-instPN-subexpALL-en0.5_2.0keV-image.fits",
+        f"{base}/images/obsid{TWO}-instPN-subexpALL-en2.0_10.0keV-expmap.fits",
+    } <= kept
+    assert arch.process_extra_info["xmm_pointed"]["cleaned_evt_lists"][f"{TWO}PNS003"] == {
+        "evt_clean_path": f"{arch.archive_path}{base}/events/obsid{TWO}-instPN-subexpS003-en-cleanevents.fits",
+        "oot_evt_clean_path": f"{arch.archive_path}{base}/events/obsid{TWO}-instPN-subexpS003-en-cleanootevents.fits",
+        "en_key": "",
+    }
+    again = await daxa_xmm.full_process_xmm(arch)
+    assert set(again.counts) == {"reused"} or all(
+        state.value == "reused" for state, count in again.counts.items() if count
+    )
+
+
+async def test_raw_data_are_left_as_they_were(context):
+    arch = await archive(ONE)
+    raw = Path(arch["xmm_pointed"].raw_data_path) / ONE
+    before = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in raw.iterdir()}
+    await arch.run("merge_subexposures")
+    assert {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in raw.iterdir()} == before
+
+
+async def test_the_spectrometers_have_a_chain_of_their_own(context):
+    arch = await archive(ONE, insts=["R1", "R2"])
+    summary = await arch.run("cleaned_rgs_event_lists")
+    assert summary.good
+    assert dict(done(arch, "cleaned_rgs_event_lists")) == {f"{ONE}R1S004": True, f"{ONE}R2S005": True}
+    path = arch.process_extra_info["xmm_pointed"]["cleaned_rgs_event_lists"][f"{ONE}R1S004"]["evt_clean_path"]
+    assert path.endswith(f"{ONE}/events/obsid{ONE}-instR1-subexpS004-finalevents.fits")
+    assert "epchain" not in arch.process_names["xmm_pointed"]
+
+
+async def test_energies_ccds_and_out_of_time_events_work(context):
+    arch = await archive(TWO)
+    summary = await daxa_xmm.full_process_xmm(
+        arch, lo_en=Quantity(500, "eV"), hi_en=Quantity(2, "keV"), find_mos_anom_state=True, process_unscheduled=False
+    )
+    assert summary.good
+    assert set(done(arch, "emanom")) == {f"{TWO}M1S001", f"{TWO}M2S002"}
+    extra = arch.process_extra_info["xmm_pointed"]
+    assert extra["cleaned_evt_lists"][f"{TWO}M1S001"]["en_key"] == "0.5_2.0keV"
+    assert extra["merge_subexposures"][f"{TWO}PN"]["final_oot_evt"].endswith(
+        f"obsid{TWO}-instPN-subexpALL-en0.5_2.0keV-finalootevents.fits"
+    )
+    log = arch.get_process_logs("cleaned_evt_lists", full_ident=f"{TWO}M1S001")["xmm_pointed"][f"{TWO}M1S001"]
+    assert "CCDNR in" in log
+    assert f"{TWO}M1U002" not in done(arch, "emchain")
+    assert "unscheduled" in arch.tasks(process="emchain", subexp="U002")["cause"].iloc[0]
+
+
+async def test_a_failing_exposure_leaves_the_others(context, tools):
+    message = "** espfilt: error (noCounts), All histo counts are zero! Check your FOV Lightcurve!\n"
+    sas.write_scenario(tools, [rules.fails("espfilt", f"{TWO}M1S001", stderr=message)])
+    arch = await archive(ONE, TWO)
+    summary = await arch.run("merge_subexposures")
+    assert [str(one.key.data_id.ident) for one in summary.failures] == [f"{TWO}M1S001"]
+    assert arch.get_failed_processes("espfilt") == {"xmm_pointed": [f"{TWO}M1S001"]}
+    assert arch.process_errors["xmm_pointed"]["espfilt"][f"{TWO}M1S001"] == [
+        "noCounts raised by espfilt - All histo counts are zero! Check your FOV Lightcurve!"
+    ]
+    assert arch.raw_process_errors["xmm_pointed"]["espfilt"] == {f"{TWO}M1S001": message}
+    assert f"{TWO}M1S001" not in done(arch, "cleaned_evt_lists")
+    assert done(arch, "merge_subexposures")[f"{TWO}M1"] is True  # of the unscheduled exposure
+    sas.write_scenario(tools, [])
+    again = await arch.run("merge_subexposures")
+    assert again.good
+    ran = set(arch.tasks(state="succeeded")["process"]) - {"download"}
+    assert ran == {"espfilt", "cleaned_evt_lists", "merge_subexposures"}
+
+
+async def test_success_has_three_witnesses(context, tools):
+    sas.write_scenario(
+        tools,
+        [
+            rules.writes_nothing("emchain", f"{ONE}M1S001"),
+            rules.says("emchain", f"{ONE}M2S002", stderr="** emchain: error (odffiles), something is wrong\n"),
+            rules.warns(
+                "epchain", f"{ONE}PNS003", "** epframes: warning (notHKconstant), HK parameter F1725 varies", 110
+            ),
+        ],
+    )
+    arch = await archive(ONE)
+    await arch.run(["epchain", "emchain"])
+    assert dict(done(arch, "emchain")) == {f"{ONE}M1S001": False, f"{ONE}M2S002": False}
+    assert done(arch, "epchain") == {f"{ONE}PNS003": True}
+    causes = arch.tasks(process="emchain").set_index("inst")["cause"]
+    assert "was not made" in causes["M1"]
+    assert causes["M2"] == "odffiles raised by emchain - something is wrong"
+    warned = arch.process_warnings["xmm_pointed"]["epchain"][f"{ONE}PNS003"]
+    assert len(warned) >= 110
+    assert warned[-1] == {"originator": "epframes", "name": "notHKconstant", "message": "HK parameter F1725 varies"}
+
+
+async def test_an_observation_that_saw_nothing_has_no_data(context):
+    arch = await archive(ONE, CLOSED)
+    summary = await arch.run("merge_subexposures")
+    assert summary.good
+    assert done(arch, "odf_ingest") == {ONE: True, CLOSED: True}
+    assert not any(ident.startswith(CLOSED) for ident in done(arch, "epchain"))
+    told = arch.tasks(process="epchain", obs_id=CLOSED)
+    assert told["state"].tolist() == ["no_data"]
+    assert "CalClosed" in told["cause"].iloc[0]
+
+
+async def test_a_task_that_hangs_is_ended(context, tools):
+    sas.write_scenario(tools, [rules.hangs("espfilt", f"{ONE}M1S001")])
+    arch = await archive(ONE)
+    await arch.run("espfilt", timeout=Quantity(3, "s"))
+    assert dict(done(arch, "espfilt")) == {f"{ONE}M1S001": False, f"{ONE}M2S002": True, f"{ONE}PNS003": True}
+    assert arch.tasks(process="espfilt", inst="M1")["state"].tolist() == ["timed_out"]
+
+
+async def test_every_task_has_a_summary_of_its_own(context, tools):
+    sas.write_scenario(tools, [rules.fails("emchain", f"{ONE}M1S001", stderr="** emchain: error (x), see {odf}\n")])
+    arch = await archive(ONE)
+    await arch.run("emchain")
+    said = arch.raw_process_errors["xmm_pointed"]["emchain"][f"{ONE}M1S001"]
+    assert re.search(r"see .*/scratch/emchain_[^/]*M1S001/odf\b", said)
+
+
+async def test_other_parameters_run_what_is_stale_and_no_more(context):
+    arch = await archive(ONE)
+    await arch.run("merge_subexposures")
+    stale = {one.task.process for one in arch.explain("merge_subexposures", espfilt={"method": "ratio"}) if one.runs}
+    assert stale == {"espfilt", "cleaned_evt_lists", "merge_subexposures"}
+    await daxa_xmm.espfilt(arch, method="ratio", timeout=Quantity(1, "hour"), num_cores=2)
+    kept = {one.task.process for one in arch.explain("merge_subexposures") if one.runs}
+    assert "espfilt" not in kept  # what was given the last time stays
+    reasons = {one.task.process: one.reason for one in arch.explain("espfilt", method="histogram")}
+    assert reasons["espfilt"] == "runs because parameter method changed from ratio to histogram"
+
+
+async def test_a_changed_calibration_makes_everything_stale(context, tools):
+    arch = await archive(ONE)
+    await arch.run("merge_subexposures")
+    (tools / "ccf").mkdir(exist_ok=True)
+    directory = next(path for path in tools.rglob("*.CCF")).parent
+    (directory / "EPN_ADUCONV_0199.CCF").write_bytes(next(directory.glob("*.CCF")).read_bytes())
+    found = {one.task.process: one.reason for one in arch.explain("merge_subexposures")}
+    assert "calibration" in found["cif_build"]
+
+
+async def test_an_observation_ends_while_another_is_ingested(context, tools):
+    sas.write_scenario(tools, [rules.hangs("odfingest", TWO, seconds=4)])
+    arch = await archive(ONE, TWO)
+    await arch.run("merge_subexposures", num_cores=2)
+    merged = arch.tasks(process="merge_subexposures", obs_id=ONE)["started"]
+    assembled = arch.tasks(process="epchain", obs_id=TWO)["started"]
+    assert merged.max() < assembled.min()
+
+
+async def test_sub_exposures_are_known_after_ingestion_only(context):
+    arch = await archive(ONE)
+    assert not (arch.tasks()["process"] == "epchain").any()
+    await arch.run("odf_ingest")
+    summary = arch.observation_summaries["xmm_pointed"][ONE]
+    assert sorted(summary) == ["M1", "M2", "PN"]
+    assert summary["PN"]["exposures"]["S003"]["filter"] == "Thin1"
+
+
+async def test_moved_archives_and_downloads_go_on(context, sky, tools, tmp_path):
+    arch = await archive(ONE)
+    await arch.run("espfilt")
+    (tmp_path / "output").rename(tmp_path / "elsewhere")
+    moved = Context(
+        **sky.settings(),
+        output=str(tmp_path / "elsewhere"),
+        cache=str(tmp_path / "cache"),
+        tool_sas=str(tools),
+        tool_heasoft=str(tools / "headas"),
+    )
+    with use_context(moved):
+        again = await Archive("xmm")
+        assert not any(one.runs for one in again.explain("espfilt"))
+        assert (await again.run("merge_subexposures", rerun="emchain")).good
+        path = again.process_extra_info["xmm_pointed"]["merge_subexposures"][f"{ONE}PN"]["final_evt"]
+        assert path.startswith(str(tmp_path / "elsewhere"))
+        assert Path(path).is_file()
+
+
+async def test_missing_software_is_told_before_anything_starts(sky, tmp_path):
+    with use_context(Context(**sky.settings(), output=str(tmp_path / "output"), cache=str(tmp_path / "cache"))):
+        arch = await archive(ONE)
+        with pytest.raises(MissingToolError, match="SAS"):
+            await arch.run("cif_build")
+        assert set(arch.tasks()["process"]) <= {"download"}
