@@ -45,6 +45,7 @@ MAY_BLOCK = {
     "daxa/archive/reading.py": {
         "_by_process", "_process_names", "_known_process", "_chosen", "_texts", "_read", "made_under_sky", "version",
         "final_process_success", "get_current_data_path", "tasks", "products", "history", "failures", "get_failed_processes",
+        "observation_summaries", "process_observation", "process_configurations",
     },
     "daxa/archive/views.py": {"__getitem__"},
     "daxa/archive/sources.py": {"source_regions", "get_region_file_path"},

@@ -4,8 +4,8 @@ REAL is a directory with original tables, REFERENCE one with what DAXA 0.3 displ
 tables of TARGET, which that script writes, are part of the sky as well.
 
 Rows are ``recorded`` (displayed by DAXA), ``real`` (positions and ObsIDs are), ``filled`` (made up so that a recorded
-selection has as many observations as it had), ``generated`` (in no recorded selection) or ``decoy``: just outside of one.
-For every recorded selection, rows that are in it by chance are taken out, and the count is proved by brute force.
+selection has as many observations as it had), ``generated`` (in no recorded selection) or ``decoy``: just outside of
+one. For every recorded selection, rows that are in it by chance are taken out, and the count is proved by brute force.
 """
 
 from __future__ import annotations
@@ -38,16 +38,19 @@ PLACES = {
 WANTED = {
     "xmm": {"A3667": 8, "Abell 907": 3, "PHL 1811": 2, "M51": 16, "M82": 0, "NGC 1961": 0},
     "chandra": {"A3667": 12, "PHL 1811": 3, "M51": 28, "M82": 1, "Abell 907": 0, "NGC 1961": 0},
-    "rosat": {"A3667": 3, "M51": 6, "NGC 1961": 1, "PHL 1811": 0, "Abell 907": 0, "M82": 0},
+    "rosat": {"A3667": 3, "M51": 6, "NGC 1961": 1},
     "rass": {"PHL 1811": 1, "M51": 2},
     "nustar": {"PHL 1811": 1, "A3667": 0, "M51": 0, "Abell 907": 0, "M82": 0, "NGC 1961": 0},
 }
 """How many observations a name gave."""
 RECTANGLE = (30.0, 39.0, -8.0, -2.0)
+BESIDE = ("0502671101", "0102041001", "0105261001")
+"""Observations of other targets that are in the archive of PHL 1811."""
 IN_RECTANGLE = {"xmm": 422, "chandra": 84}
 CLUSTERS = {"xmm": (113, 115), "chandra": (90, 192)}
 """Observations near eFEDS's clusters, and clusters that have one."""
 DECOYS = 24
+Told = Sequence[tuple[Sequence[int], Sequence[str]]]
 MONTH = 30.0
 
 
@@ -164,7 +167,7 @@ def settle_places(mission: Mission) -> None:
     """Let every name have as many observations as it had."""
     for name, number in WANTED[mission.name].items():
         place = PLACES[name]
-        kept = [row for row in mission.near(place, MARGIN) if row.origin in ("recorded", "header", "base")]
+        kept = [row for row in mission.near(place, MARGIN) if row.origin in ("recorded", "base", "filled")]
         chance = [row for row in mission.near(place, MARGIN) if row not in kept]
         inside = mission.near(place)
         kept_inside = [row for row in kept if row in inside]
@@ -180,7 +183,9 @@ def _fill(mission: str, name: str) -> dict[str, Any]:
     """What a row that fills a recorded selection is besides its place."""
     if (mission, name) == ("rass", "M51"):
         return {"start": mjd("1990-07-11"), "days": 380.0}
-    return {"name": name} if mission in ("chandra", "nustar", "rosat") else {}
+    told: dict[str, Any] = {"name": name} if mission in ("chandra", "nustar", "rosat") else {}
+    latest = {"A3667": 58900.0, "M51": 59580.0}.get(name)  # the last end of all that was selected is known
+    return told if latest is None or mission == "rosat" else {**told, "start": float(CHANCE.uniform(52000, latest))}
 
 
 def settle_rectangle(mission: Mission) -> None:
@@ -199,10 +204,14 @@ def settle_rectangle(mission: Mission) -> None:
     spare = [row for row in inside if row.origin == "real"]
     mission.drop(spare[: max(0, len(inside) - IN_RECTANGLE[mission.name])])
     for _ in range(IN_RECTANGLE[mission.name] - sum(within(row) for row in mission.counted())):
-        mission.made(float(CHANCE.uniform(west + 0.1, east - 0.1)), float(CHANCE.uniform(south + 0.1, north - 0.1)), "filled")
+        mission.made(
+            float(CHANCE.uniform(west + 0.1, east - 0.1)), float(CHANCE.uniform(south + 0.1, north - 0.1)), "filled"
+        )
 
 
-def settle_clusters(mission: Mission, clusters: np.ndarray, told: Sequence[tuple[Sequence[int], Sequence[str]]]) -> None:
+def settle_clusters(
+    mission: Mission, clusters: np.ndarray, told: Sequence[tuple[Sequence[int], Sequence[str]]]
+) -> None:
     """Let eFEDS's clusters have as many observations near them as they had, and as many of them have one.
 
     `told` are clusters with their observations as they were displayed; the clusters before the first, between those at
@@ -242,20 +251,28 @@ def settle_clusters(mission: Mission, clusters: np.ndarray, told: Sequence[tuple
             continue
         centre = _covering(clusters, set(indices), covered, radius, rim)
         for one in obs_ids:
-            if any(row.obs_id == one for row in mission.rows):
+            if any(row.obs_id == one for row in placed):
                 continue
+            mission.drop([row for row in mission.rows if row.obs_id == one])  # somewhere else, by chance
             placed.append(mission.made(*centre, "filled", obs_id=one))
         union |= covered(*centre, radius)
-    for _ in range(20_000):  # observations that add as many clusters as each of those to come must on the average
-        if len(union) >= positions or len(placed) >= number:
-            break
-        wish = math.ceil((positions - len(union)) / (number - len(placed)))
-        index = int(CHANCE.choice(sorted(free - union)))
-        spot = beside(clusters[index], float(CHANCE.uniform(0, 0.9)) * radius, float(CHANCE.uniform(0, 360)))
-        new = covered(*spot, radius)
-        if new <= free and wish <= len(new - union) and len(union | new) <= positions and not rim(*spot):
-            placed.append(mission.made(*spot, "filled"))
-            union |= new
+    while len(union) < positions and len(placed) < number:
+        many = positions - len(union) > number - len(placed)  # then one observation must bring several clusters
+        best: tuple[int, tuple[float, float]] | None = None
+        for _ in range(80 if many else 400):
+            index = int(CHANCE.choice(sorted(free - union)))
+            spot = beside(clusters[index], float(CHANCE.uniform(0, 0.9)) * radius, float(CHANCE.uniform(0, 360)))
+            found = covered(*spot, radius)
+            new = len(found - union)
+            if not (found <= free and new and len(union | found) <= positions) or rim(*spot):
+                continue
+            if best is None or new > best[0]:
+                best = new, spot
+            if not many:
+                break
+        assert best is not None, (mission.name, len(placed), len(union))
+        placed.append(mission.made(*best[1], "filled"))
+        union |= covered(*best[1], radius)
     anchors = [row for row in placed if row.origin == "filled"]
     while len(placed) < number:
         anchor = anchors[int(CHANCE.integers(len(anchors)))]
@@ -287,7 +304,11 @@ def settle_supernovae(mission: Mission, supernovae: list[dict[str, str]], told: 
             place = (float(supernovae[index]["ra"]), float(supernovae[index]["declination"]))
             mission.drop([row for row in mission.rows if row.obs_id == obs_id])
             mission.made(
-                *beside(place, 0.02, 40.0 * number), "filled", start=float(when[index]) + 1 + number, days=0.3, obs_id=obs_id
+                *beside(place, 0.02, 40.0 * number),
+                "filled",
+                start=float(when[index]) + 1 + number,
+                days=0.3,
+                obs_id=obs_id,
             )
     rows = mission.counted()
     vectors = unit([row.ra for row in rows], [row.dec for row in rows])
@@ -306,7 +327,7 @@ def settle_supernovae(mission: Mission, supernovae: list[dict[str, str]], told: 
 
 
 def add_decoys(mission: Mission) -> None:
-    """Add observations just outside of the places: beyond the radius, in another frame, with another radius, unusable."""
+    """Add observations just outside of the places: beyond the radius, of another frame or radius, unusable."""
     for name in WANTED[mission.name]:
         place = PLACES[name]
         radii = RADII[mission.name]
@@ -314,7 +335,9 @@ def add_decoys(mission: Mission) -> None:
             kinds = sorted(radii)
             kind = kinds[number % len(kinds)]
             far = radii[kind] * ARCMIN + float(CHANCE.uniform(1 / 3600, ARCMIN))
-            mission.made(*beside(place, far, 360.0 * number / DECOYS + 3), "decoy", instrument=_chip(mission.name, kind))
+            mission.made(
+                *beside(place, far, 360.0 * number / DECOYS + 3), "decoy", instrument=_chip(mission.name, kind)
+            )
         if len(radii) > 1:  # inside of what another instrument sees
             low, high = min(radii.values()), max(radii.values())
             kind = min(radii, key=lambda one: radii[one])
@@ -398,7 +421,7 @@ def real_xmm(real: Path) -> Iterable[tuple[str, float, float]]:
     seen: dict[str, tuple[float, float]] = {}
     for one in displayed(real / "xmm/tables/Fiducial_Exposures_Pre_Cuts.csv"):
         seen.setdefault(one["Observation ID"], (float(one["l"]), float(one["b"])))
-    where = SkyCoord([l for l, _ in seen.values()], [b for _, b in seen.values()], unit="deg", frame=Galactic)
+    where = SkyCoord(list(seen.values()), unit="deg", frame=Galactic)
     equatorial = where.transform_to(FK5)
     for obs_id, ra, dec in zip(seen, equatorial.ra.deg, equatorial.dec.deg, strict=True):
         yield obs_id, round(float(ra), 6), round(float(dec), 6)
@@ -412,11 +435,13 @@ def base_rows(name: str, target: Path, mission: str) -> list[Row]:
         if not one["ra"]:
             continue
         instrument = one.get("detector") or one.get("instrument") or ""
+        more = {"revolution": one.get("revolution", ""), "duration": one.get("duration", "")}
         begins = one.get("start_utc") or one.get("time") or one.get("start_time") or one.get("start_date") or "0"
         start = mjd(begins) if "-" in begins else float(begins or 0)
+        days = float(one.get("duration") or 43200) / 86400
         usable = one.get("with_science", "true") == "true" and one.get("grating", "NONE") == "NONE"
         found.append(
-            Row(one[key], float(one["ra"]), float(one["dec"]), start, start + 0.5, "base", instrument, usable)
+            Row(one[key], float(one["ra"]), float(one["dec"]), start, start + days, "base", instrument, usable, more)
         )
     return found
 
@@ -448,10 +473,10 @@ def write(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) ->
 
 
 def _xmm_dict(row: Row) -> dict[str, Any]:
-    public = row.more.get("public") or ("2099-12-30 00:00:00" if row.more.get("closed") else iso(row.end + 370)[:10] + " 00:00:00")
     return {
-        "observation_id": row.obs_id, "revolution": max(1, int((row.start - 51540) / 1.9948)), "ra": row.ra, "dec": row.dec,
-        "start_utc": iso(row.start), "duration": round((row.end - row.start) * 86400), "proprietary_end_date": public,
+        "observation_id": row.obs_id, "revolution": max(1, int((row.start - 51540) / 1.9948)),
+        "ra": row.ra, "dec": row.dec, "start_utc": iso(row.start), "duration": round((row.end - row.start) * 86400),
+        "proprietary_end_date": row.more.get("public") or iso(row.end + 370)[:10] + " 00:00:00",
         "with_science": "true" if row.usable else "false", "daxa_origin": row.origin,
     }  # fmt: skip
 
@@ -461,18 +486,18 @@ def _chandra_dict(row: Row) -> dict[str, Any]:
         "obsid": row.obs_id, "status": "archived" if row.usable else "scheduled", "name": row.more.get("name", ""),
         "ra": row.ra, "dec": row.dec, "time": round(row.start, 10), "detector": row.instrument, "grating": "NONE",
         "exposure": round((row.end - row.start) * 86400), "type": "GO", "data_mode": "TE_0046E",
-        "class": row.more.get("class", "CLUSTER OF GALAXIES"), "public_date": int(row.end) + 366, "daxa_origin": row.origin,
+        "class": row.more.get("class", "CLUSTER OF GALAXIES"), "public_date": int(row.end) + 366,
+        "daxa_origin": row.origin,
     }  # fmt: skip
 
 
 def _nustar_dict(row: Row) -> dict[str, Any]:
     seconds = round((row.end - row.start) * 43200)
-    on = seconds if row.usable else 0
     return {
         "obsid": row.obs_id, "name": row.more.get("name", "TARGET"), "ra": row.ra, "dec": row.dec,
-        "time": repr(row.start), "end_time": repr(row.end), "status": "archived", "observation_mode": "SCIENCE",
+        "time": repr(row.start), "end_time": repr(row.end), "status": "archived" if row.usable else "accepted", "observation_mode": "SCIENCE",
         "instrument_mode": "NORMAL", "spacecraft_mode": "INERTIAL", "subject_category": "", "obs_type": "GO",
-        "exposure_a": on, "exposure_b": on, "ontime_a": on, "ontime_b": on, "nupsdout": 0, "issue_flag": 0,
+        **dict.fromkeys(("exposure_a", "exposure_b", "ontime_a", "ontime_b"), seconds), "nupsdout": 0, "issue_flag": 0,
         "public_date": int(row.end) + 366, "daxa_origin": row.origin,
     }  # fmt: skip
 
@@ -480,7 +505,8 @@ def _nustar_dict(row: Row) -> dict[str, Any]:
 def _rosat_dict(row: Row) -> dict[str, Any]:
     exposure = round((row.end - row.start) * 8640) if row.usable else 0
     return {
-        "seq_id": row.obs_id, "instrument": row.instrument, "exposure": exposure, "name": row.more.get("name", "TARGET"),
+        "seq_id": row.obs_id, "instrument": row.instrument, "exposure": exposure,
+        "name": row.more.get("name", "TARGET"),
         "ra": row.ra, "dec": row.dec, "start_time": repr(row.start), "end_time": repr(row.end), "filter": "N",
         "fits_type": "RDF 3_4", "proc_rev": 2, "site": "GSFC", "subj_cat": row.more.get("subj_cat", 8),
         "daxa_origin": row.origin, **row.more.get("row", {}),
@@ -498,7 +524,10 @@ def main(real: Path, reference: Path, target: Path) -> None:
     """Make all tables, and prove the recorded selections."""
     studies = reference / "case_studies"
     clusters = np.array(
-        [[float(one["RA"]), float(one["DEC"])] for one in displayed(reference / "samples/efeds_xray_cluster_candidates.csv")]
+        [
+            [float(one["RA"]), float(one["DEC"])]
+            for one in displayed(reference / "samples/efeds_xray_cluster_candidates.csv")
+        ]
     )
     supernovae = displayed(reference / "samples/sn1a_samp.csv")
     made = {
@@ -523,12 +552,34 @@ def main(real: Path, reference: Path, target: Path) -> None:
         add_supernova_decoys(mission, supernovae)
         _prove(mission, clusters, supernovae)
     tables = target / "catalogues"
+    write_founding(target / "catalogues" / "founding.csv", made)
     for name, table, as_dict in (
         ("xmm", "v_all_observations", _xmm_dict), ("chandra", "chanmaster", _chandra_dict),
         ("nustar", "numaster", _nustar_dict), ("rosat", "rosmaster", _rosat_dict), ("rass", "rassmaster", _rass_dict),
     ):  # fmt: skip
         rows = [as_dict(row) for row in made[name].rows if row.origin != "base"]
         write(tables / f"{table}.more.csv.gz", list(rows[0]), rows)
+
+
+def write_founding(path: Path, made: dict[str, Mission]) -> None:
+    """Write what is needed to make files of the tutorial's observations."""
+    names = {"xmm": "xmm_pointed", "chandra": "chandra", "nustar": "nustar_pointed", "rosat": "rosat_pointed",
+             "rass": "rosat_all_sky"}  # fmt: skip
+    wanted = {"xmm": ("A3667", "PHL 1811", "Abell 907"), "chandra": ("A3667", "PHL 1811"), "nustar": ("PHL 1811",),
+              "rosat": ("A3667",), "rass": ("PHL 1811",)}  # fmt: skip
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["mission", "ObsID", "ra", "dec", "start", "seconds", "revolution", "instrument"])
+        for name, places in wanted.items():
+            rows = [row for place in places for row in made[name].near(PLACES[place])]
+            if name == "xmm":
+                rows += [row for row in made[name].rows if row.obs_id in BESIDE]
+            for row in rows:
+                more = _xmm_dict(row) if row.origin != "base" else row.more
+                writer.writerow([
+                    names[name], row.obs_id, row.ra, row.dec, iso(row.start), round((row.end - row.start) * 86400),
+                    more["revolution"] if name == "xmm" else "", row.instrument.split("-")[0],
+                ])  # fmt: skip
 
 
 def _told(path: Path) -> list[tuple[list[int], list[str]]]:
@@ -554,7 +605,9 @@ def _xmm(real: Path, reference: Path, target: Path) -> Mission:
     for obs_id, ra, dec in real_xmm(real):
         if obs_id not in taken:
             taken.add(obs_id)
-            mission.made(ra, dec, "real", obs_id=obs_id, start=51600 + int(obs_id[:4]) % 800 * 9.0 + CHANCE.uniform(0, 9))
+            mission.made(
+                ra, dec, "real", obs_id=obs_id, start=51600 + int(obs_id[:4]) % 800 * 9.0 + CHANCE.uniform(0, 9)
+            )
     for ra, dec in uniform(18_000 - len(mission.rows)):
         mission.made(ra, dec, "generated")
     return mission
@@ -569,13 +622,31 @@ def _chandra(reference: Path, target: Path) -> Mission:
             taken.add(one["ObsID"])
             start, end = mjd(one["start"]), mjd(one["end"])
             mission.made(float(one["ra"]), float(one["dec"]), "recorded", start=start, days=end - start,
-                         obs_id=one["ObsID"], instrument=one["instrument"], **{"class": "AGN UNCLASSIFIED"})  # fmt: skip
-    for obs_id, start in (("2957", "2001-12-05 01:03:00"), ("2958", "2001-12-17 08:12:00"), ("15357", "2013-08-09 04:20:00")):
+                         obs_id=one["ObsID"], instrument=one["instrument"],
+                         **{"class": "AGN UNCLASSIFIED"})  # fmt: skip
+    for obs_id, start in (
+        ("2957", "2001-12-05 01:03:00"),
+        ("2958", "2001-12-17 08:12:00"),
+        ("15357", "2013-08-09 04:20:00"),
+    ):
         taken.add(obs_id)
-        mission.made(*beside(PLACES["PHL 1811"], 0.005, 30), "filled", start=mjd(start), days=0.11, obs_id=obs_id, name="PHL 1811")
+        mission.made(
+            *beside(PLACES["PHL 1811"], 0.005, 30),
+            "filled",
+            start=mjd(start),
+            days=0.11,
+            obs_id=obs_id,
+            name="PHL 1811",
+        )
     old = counter(str, taken, 100)
     for number, (ra, dec) in enumerate(uniform(24_786 - len(mission.rows))):
-        mission.made(ra, dec, "generated", obs_id=old(), instrument=("ACIS-S", "ACIS-I", "ACIS-S", "HRC-I", "ACIS-I", "HRC-S")[number % 6])
+        mission.made(
+            ra,
+            dec,
+            "generated",
+            obs_id=old(),
+            instrument=("ACIS-S", "ACIS-I", "ACIS-S", "HRC-I", "ACIS-I", "HRC-S")[number % 6],
+        )
     return mission
 
 
@@ -600,7 +671,10 @@ def _rosat(real: Path, target: Path) -> Mission:
         warnings.simplefilter("ignore")
         table = Table.read(real / "rosat/tables/rosmaster_1000rows_allfields.fits")
     for one in table:
-        text = {key: str(one[key.upper()]).strip() for key in ("seq_id", "instrument", "name", "filter", "fits_type", "site")}
+        text = {
+            key: str(one[key.upper()]).strip()
+            for key in ("seq_id", "instrument", "name", "filter", "fits_type", "site")
+        }
         if text["seq_id"] in taken:
             continue
         taken.add(text["seq_id"])
@@ -613,7 +687,6 @@ def _rosat(real: Path, target: Path) -> Mission:
     first = mjd("1992-04-14 18:55:38.000003")
     mission.made(303.13, -56.82, "filled", start=first, days=1.2, obs_id="RP800234N00", name="ABELL 3667")
     mission.made(303.1, -56.85, "filled", start=first + 380, days=1.2, obs_id="RP800524N00", name="ABELL 3667")
-    mission.made(303.15, -56.8, "filled", start=first + 900, days=3.0, obs_id="RH800644N00", name="ABELL 3667", instrument="HRI")
     for ra, dec in uniform(9_000):
         mission.made(ra, dec, "generated")
     return mission
@@ -623,7 +696,9 @@ def _rass(target: Path) -> Mission:
     rows = base_rows("rassmaster", target, "rass")
     taken = {row.obs_id for row in rows}
     mission = Mission("rass", counter(lambda number: f"RS93{number:04d}N00", taken, 100), rows)
-    mission.made(*beside(PLACES["PHL 1811"], 2.0, 200.0), "filled", start=mjd("1990-10-31"), days=277.0, obs_id="RS931959N00")
+    mission.made(
+        *beside(PLACES["PHL 1811"], 2.0, 200.0), "filled", start=mjd("1990-10-31"), days=277.0, obs_id="RS931959N00"
+    )
     known = unit([row.ra for row in rows], [row.dec for row in rows])
     for ra, dec in rass_grid():
         if apart(known, unit(ra, dec)).min() > 0.5:

@@ -182,9 +182,8 @@ def test_missions_and_facts(record):
     record.add_mission("a", "A", {"y": "ü"}).result()
     record.set_mission_state("b", {"x": [2]}).result()
     record.set_processed("b", True, ["clean", "image"]).result()
-    record.set_final("b", "1", True)
-    record.set_final("b", "2", True)
-    record.set_final("b", "2", False).result()
+    record.set_final("b", {"1": True, "2": True, "3": False})
+    record.set_final("b", {"2": False, "3": None}).result()
     assert record.missions() == [("b", {"x": [2]}), ("a", {"y": "ü"})]
     assert record.mission_names() == ["b", "a"]
     assert record.processed("b") == (True, ("clean", "image"))

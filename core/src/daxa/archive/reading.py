@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from daxa.archive import layout
 from daxa.archive.frames import failures_frame, history_frame, products_frame, tasks_frame
 from daxa.archive.furnishing import extra_shown
-from daxa.archive.plan import DOWNLOAD
+from daxa.archive.parameters import restored
+from daxa.archive.plan import DOWNLOAD, PREPROCESSED
 from daxa.archive.summary import info_text
-from daxa.archive.views import View, fixed
+from daxa.archive.views import View, fixed, nested
 from daxa.exceptions import (
     InvalidObsIDError,
     MissionNotAssociatedError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from daxa.context import Context
     from daxa.mission.base import Mission
+    from daxa.process import Process
     from daxa.store.records import ArchiveRecord, TaskEntry
 
 _VERDICT = {
@@ -185,9 +187,7 @@ class Reading:
 
     def _unlisted(self) -> set[str]:
         """Processes that DAXA's records never knew; `tasks` tells of them."""
-        registry = self._context.registry
-        here = [name for name in self.mission_names if name in registry.missions]
-        names = (process for mission in here for process in registry.processes(mission).values())
+        names = (process for mission in self.mission_names for process in self._registered(mission).values())
         return {DOWNLOAD, *(process.name for process in names if not process.listed)}
 
     def _process_names(self) -> set[str]:
@@ -209,9 +209,15 @@ class Reading:
 
     @property
     def process_names(self) -> View:
-        """``{mission: [process, ...]}`` in the order they were first run."""
+        """``{mission: [process, ...]}`` in the order in which their plugin declares them."""
         self._processed()
-        return View({mission: fixed(list(processes)) for mission, processes in self.process_success.items()})
+        return View(
+            {mission: fixed(self._in_order(mission, processes)) for mission, processes in self.process_success.items()}
+        )
+
+    def _in_order(self, mission: str, processes: Iterable[str]) -> list[str]:
+        ranks = {name: rank for rank, name in enumerate([*PREPROCESSED, *self._registered(mission)])}
+        return sorted(processes, key=lambda name: ranks.get(name, len(ranks)))
 
     @property
     def process_logs(self) -> View:
@@ -246,6 +252,54 @@ class Reading:
             lambda entry: fixed(extra_shown(self._root, entry.extra)),
             lambda entry: entry.state in _VERDICT and bool(entry.extra),
         )
+
+    @property
+    def observation_summaries(self) -> View:
+        """``{mission: {ObsID: {inst: {...}}}}`` of what summaries say; sub-exposures stand under ``exposures``."""
+        tables: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in self.mission_names}
+        for entry in self._opened.data_ids():
+            data_id = entry.data_id
+            insts = tables.setdefault(data_id.mission, {}).setdefault(str(data_id.obs_id), {})
+            if data_id.subexp is None:
+                if entry.info:  # what was learned of file names alone is no summary
+                    insts[str(data_id.inst)] = dict(entry.info)
+            elif data_id.inst in insts:
+                insts[data_id.inst].setdefault("exposures", {})[data_id.subexp] = dict(entry.info)
+        return nested(
+            {name: {obs_id: insts for obs_id, insts in found.items() if insts} for name, found in tables.items()}
+        )
+
+    @property
+    def process_observation(self) -> View:
+        """``{mission: {ObsID: {inst: {subexp: bool}}}}``, or ``{inst: bool}``: whether processes should use them."""
+        tables: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in self.mission_names}
+        for entry in self._opened.data_ids():
+            data_id = entry.data_id
+            insts = tables.setdefault(data_id.mission, {}).setdefault(str(data_id.obs_id), {})
+            inst = str(data_id.inst)
+            if data_id.subexp is None:
+                insts[inst] = {} if self._missions[data_id.mission].levels[-1] == "exp" else entry.usable
+            else:
+                insts[inst][data_id.subexp] = entry.usable
+        return nested(tables)
+
+    @property
+    def process_configurations(self) -> View:
+        """``{mission: [{process: {parameter: value}}, ...]}`` in the order in which processes were asked for."""
+        tables: dict[str, list[dict[str, Any]]] = {name: [] for name in self.mission_names}
+        for run in self._opened.runs():
+            for mission, processes in run.request.get("given", {}).items():
+                known = self._registered(mission)
+                for name, given in processes.items():
+                    values = {key: restored(one) for key, one in given.items()}
+                    complete = known[name].bind(values) if name in known else values
+                    tables.setdefault(mission, []).append({name: complete})
+        return View({mission: fixed(found) for mission, found in tables.items()})
+
+    def _registered(self, mission: str) -> Mapping[str, Process]:
+        """Processes of a mission whose plugin is here."""
+        registry = self._context.registry
+        return registry.processes(mission) if mission in registry.missions else {}
 
     @property
     def final_process_success(self) -> View:

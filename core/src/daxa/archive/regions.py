@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from daxa.exceptions import InvalidParameterError, MissingFileError, ParameterTypeError
+from daxa.exceptions import DamagedRecordError, DaxaError, InvalidParameterError, MissingFileError, ParameterTypeError
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -255,6 +255,39 @@ def read_ds9(path: Path, label: str) -> list[Any]:
             remedy="save it from DS9 in such coordinates, without other shapes",
             path=str(path),
         ) from problem
+
+
+def parse_own(path: Path, text: str | None, label: str) -> list[Any]:
+    """Read regions that an archive has written.
+
+    Parameters
+    ----------
+    path : Path
+        Their file.
+    text : str, optional
+        Its text, where that is known.
+    label : str
+        Mission and ObsID, for messages.
+
+    Raises
+    ------
+    DamagedRecordError
+        If it is not what was written.
+    """
+    try:
+        if text is not None:
+            return _parse(text)
+        if path.stat().st_size:  # an empty one has lost even its header, in a power cut
+            return read_ds9(path, label)
+        cause = "the file is empty"
+    except (InvalidParameterError, OSError, *_UNREADABLE) as problem:
+        cause = problem.message if isinstance(problem, DaxaError) else str(problem)
+    raise DamagedRecordError(
+        f"The source regions of {label} are damaged: {cause}",
+        expected="the file as it was written",
+        remedy="set the regions of this observation again",
+        path=str(path),
+    )
 
 
 def _parse(text: str) -> list[Any]:

@@ -16,6 +16,7 @@ from attrs import field, frozen
 
 from daxa import machine
 from daxa.archive.downloads import ArchiveDownloads
+from daxa.archive.finality import bring_back, settle
 from daxa.archive.parameters import Given, recorded, shared_out, to_record
 from daxa.archive.plan import DOWNLOAD, Exposure, MissionPlan, choose_missions
 from daxa.archive.runner import ArchiveRunner
@@ -321,6 +322,11 @@ async def run_processes(
     title = ", ".join(request.names)
     if not request.disable_progress:
         context.events.publish(RunStarted(title=title, total=len(graph)))
+    chosen = {
+        name: {str(one) for one in missions[name].filtered_obs_ids if request.obs_ids is None or one in request.obs_ids}
+        for name in plans
+    }
+    await bring_back(root, record, chosen)
     force = _force_rule(request, plans)
     fetched = [key for key in graph.states if key.process == DOWNLOAD]
     try:
@@ -345,6 +351,7 @@ async def run_processes(
             with _interrupts(driver) as interrupted, under_way(driver):
                 counts = await driver.run()
                 was_interrupted = interrupted() or driver.cancelled
+        await settle(root, record, missions, plans, chosen)
     finally:
         with anyio.CancelScope(shield=True):
             await record.end_run(run_id)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from daxa.archive.reading import Reading
-from daxa.archive.regions import read_ds9, sky_regions, to_ds9
+from daxa.archive.regions import parse_own, sky_regions, to_ds9
 from daxa.archive.replacing import write_texts
 from daxa.archive.views import View
 from daxa.exceptions import (
-    DamagedRecordError,
+    ArchiveInUseError,
     InvalidParameterError,
     NoRegionsAssociatedError,
     ObsNotAssociatedError,
@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 
 _DIRECTORY: Final = "regions"
 _FILE: Final = "source_regions_radec.reg"
+_PENDING: Final = "regions pending"
+"""Fact of the archive: regions that are set and not in their files yet."""
 
 
 class Regions(Reading):
     """The part of an archive that keeps source regions.
 
-    The files are the record: each is replaced at once, so that regions can be set while a run goes on, here or in
-    another process, and the archive's lease is not needed.
+    What is set is written to the record first, in one piece, then to the files, and then taken from the record again:
+    if the process is killed in between, the record still has what the files lack.
     """
 
     @property
@@ -52,6 +54,8 @@ class Regions(Reading):
             If a value cannot be used, e.g. regions in pixels without a WCS.
         DamagedRecordError
             On looking at regions whose file has been changed to something else.
+        ArchiveInUseError
+            If another process, or another object, writes to the archive.
         StorageError
             If the disk refuses a file.
         """
@@ -60,7 +64,8 @@ class Regions(Reading):
     @source_regions.setter
     def source_regions(self, new: Mapping[str, Mapping[str, Any]]) -> None:
         _nested(new, "source_regions", "{mission: {ObsID: regions}}")
-        texts: dict[Path, str] = {}
+        there = {name: set(self._regions_of(name)) for name in new if name in self._missions}
+        texts: dict[str, str] = {}
         replaced = []
         for name, values in new.items():
             mission = self._mission(name)
@@ -68,18 +73,23 @@ class Regions(Reading):
             held = set(mission.filtered_obs_ids)
             for given, value in values.items():
                 obs_id = self._held(mission, given, held)
-                path = self._region_file(name, obs_id)
+                path = _region_file(name, obs_id)
                 if path in texts:
                     raise InvalidParameterError(
                         f"{name} {obs_id} is named twice.", expected="each observation once", remedy="leave one out"
                     )
                 label = f"{name} {obs_id}"
                 texts[path] = to_ds9(sky_regions(value, label), label)
-                if path.exists():
+                if obs_id in there[name]:
                     replaced.append(label)
+        if not texts:
+            return
         if replaced:
             warnings.warn(f"Source regions were there and are replaced: {', '.join(replaced)}.", stacklevel=2)
-        write_texts(texts)
+        with self._opened.writing():
+            self._write_pending()
+            self._opened.set_meta({_PENDING: texts}).result()
+            self._write_pending()
 
     def get_region_file_path(self, mission_name: str | Mission | None = None, obs_id: str | None = None) -> str:
         """Absolute path of the DS9 file with an observation's source regions.
@@ -113,7 +123,14 @@ class Regions(Reading):
             root = str(self._root).replace("{", "{{").replace("}", "}}")
             return str(Path(root, _DIRECTORY, name or "{mn}", "{oi}", _FILE))
         self._data_id(name, obs_id)
-        path = self._region_file(name, obs_id)
+        path = self._root / _region_file(name, obs_id)
+        if _region_file(name, obs_id) in self._pending():
+            try:
+                with self._opened.writing():
+                    self._write_pending()
+            except ArchiveInUseError:
+                if not path.is_file():
+                    raise
         if not path.is_file():
             raise NoRegionsAssociatedError(
                 f"The observation {obs_id} of {name} has no source regions in the archive {self._name!r}.",
@@ -123,19 +140,37 @@ class Regions(Reading):
             )
         return str(path)
 
-    def _region_file(self, name: str, obs_id: str) -> Path:
-        return self._root / _DIRECTORY / name / obs_id / _FILE
+    def _pending(self) -> Mapping[str, str]:
+        """What is set and not in its files yet: texts by path, of a setter that is at work, or was killed."""
+        texts: Mapping[str, str] = self._opened.meta(_PENDING, {})
+        return texts
+
+    def _write_pending(self) -> None:
+        """Write what is set to its files. If the disk refuses one, all of it is as if it had never been set."""
+        texts = self._pending()
+        if not texts:
+            return
+        try:
+            write_texts({self._root / path: text for path, text in texts.items()})
+        finally:
+            self._opened.set_meta({_PENDING: {}}).result()
 
     def _regions_of(self, name: str) -> View:
         """Regions of a mission, in the order of its observations."""
         directory = self._root / _DIRECTORY / name
         there = {one.name for one in directory.iterdir()} if directory.is_dir() else set()
-        paths = {
-            str(one): self._region_file(name, str(one)) for one in self._missions[name].filtered_obs_ids if one in there
-        }
-        return View(
-            {obs_id: partial(_load, path, f"{name} {obs_id}") for obs_id, path in paths.items() if path.is_file()}
-        )
+        pending = self._pending()
+        found = {}
+        for obs_id in map(str, self._missions[name].filtered_obs_ids):
+            path = _region_file(name, obs_id)
+            if path in pending or (obs_id in there and (self._root / path).is_file()):
+                found[obs_id] = partial(self._regions_in, path, f"{name} {obs_id}")
+        return View(found)
+
+    def _regions_in(self, path: str, label: str) -> list[Any]:
+        """Read an archive's own regions."""
+        text = self._pending().get(path)
+        return parse_own(self._root / path, text, label)
 
     def _held(self, mission: Mission, given: Any, held: set[str]) -> str:
         """The ObsID as the catalogue writes it."""
@@ -157,14 +192,6 @@ def _nested(given: Any, name: str, form: str) -> None:
         )
 
 
-def _load(path: Path, label: str) -> list[Any]:
-    """Read an archive's own region file."""
-    try:
-        return read_ds9(path, label)
-    except InvalidParameterError as problem:
-        raise DamagedRecordError(
-            f"The source regions of {label} are damaged: {problem.message}",
-            expected="the file as it was written",
-            remedy="set the regions of this observation again",
-            path=str(path),
-        ) from problem
+def _region_file(name: str, obs_id: str) -> str:
+    """Path of an observation's regions, relative to the archive."""
+    return f"{_DIRECTORY}/{name}/{obs_id}/{_FILE}"

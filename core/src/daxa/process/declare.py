@@ -118,6 +118,7 @@ class Process:
     keep: Mapping[str, str] = Factory(dict)
     listed: bool = True
     own: tuple[str, ...] = ()
+    final: bool = False
     _applies: Callable[..., bool | str] | None = field(default=None, alias="applies_with")
     _variants: Callable[..., Sequence[str]] | None = field(default=None, alias="variants_with")
     _assess: Callable[..., Any] | None = field(default=None, alias="assess_with")
@@ -289,6 +290,7 @@ def process(
     keep: Mapping[str, str] | None = None,
     listed: bool = True,
     own: Iterable[str] = (),
+    final: bool = False,
 ) -> Callable[[Callable[..., Any]], Process]:
     """Declare a step of reduction.
 
@@ -329,6 +331,8 @@ def process(
         Whether it stands in ``process_success`` and its like; :meth:`Archive.tasks` tells of all processes.
     own : iterable of str
         Parameters that are this process's alone: what it needs may have some of the same name and another meaning.
+    final : bool
+        Whether it is the last that is needed of an observation: one for which it succeeds nowhere has failed.
     """
 
     def declare(body: Callable[..., Any]) -> Process:
@@ -363,6 +367,7 @@ def process(
             keep=dict(keep or {}),
             listed=listed,
             own=tuple(own),
+            final=final,
         )
 
     return declare

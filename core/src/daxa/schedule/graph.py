@@ -113,9 +113,10 @@ class Graph:
         return self._find(key).state
 
     def reveals(self, key: TaskKey) -> bool:
-        """Whether it is for this task to say what the children of its data id are."""
+        """Whether it is for this task to say what the children of its data id are, though nothing may work on them."""
         task = self._find(key)
-        return task.step.reveals and task.place.open
+        nothing_below = task.place.depth >= self._deepest.get(key.data_id.mission, 0)
+        return task.step.reveals and (task.place.open or nothing_below)
 
     def priority(self, key: TaskKey) -> tuple[int, tuple[str, ...], str, str]:
         """Order in which ready tasks are popped: the later in its chain the earlier, then by data id."""

@@ -78,10 +78,39 @@ class ArchiveFacts:
         found = self.db.read("SELECT processed, processes FROM missions WHERE name = ?", (name,))
         return (bool(found[0][0]), tuple(json.loads(found[0][1]))) if found else (False, ())
 
-    def set_final(self, mission: str, obs_id: str, success: bool) -> Written[None]:
-        """Record whether an observation came through as a whole."""
-        sql = "INSERT OR REPLACE INTO final (mission, obs_id, success) VALUES (?, ?, ?)"
-        return self._many(sql, [(mission, obs_id, success)])
+    def set_final(
+        self, mission: str, verdicts: Mapping[str, bool | None], moved: Mapping[str, tuple[str, str]] | None = None
+    ) -> Written[None]:
+        """Record whether observations came through as a whole, and that their files are called otherwise from now on.
+
+        Parameters
+        ----------
+        mission : str
+            Internal name.
+        verdicts : Mapping of str to bool or None
+            By ObsID; None takes a verdict back.
+        moved : Mapping of str to (str, str), optional
+            By ObsID, the old and the new beginning of recorded paths.
+        """
+
+        def write(connection: sqlite3.Connection) -> None:
+            for obs_id, success in verdicts.items():
+                if success is None:
+                    connection.execute("DELETE FROM final WHERE mission = ? AND obs_id = ?", (mission, obs_id))
+                    continue
+                sql = "INSERT OR REPLACE INTO final (mission, obs_id, success) VALUES (?, ?, ?)"
+                connection.execute(sql, (mission, obs_id, success))
+            for obs_id, (old, new) in (moved or {}).items():
+                for table, column in (("products", "path"), ("tasks", "log"), ("tasks", "stderr")):
+                    sql = (
+                        f"UPDATE {table} SET {column} = ? || substr({column}, ?)"
+                        f" WHERE mission = ? AND obs_id = ? AND substr({column}, 1, ?) = ?"
+                    )
+                    connection.execute(sql, (new, len(old) + 1, mission, obs_id, len(old), old))
+                sql = "UPDATE tasks SET extra = replace(extra, ?, ?) WHERE mission = ? AND obs_id = ?"
+                connection.execute(sql, (dump(old)[:-1], dump(new)[:-1], mission, obs_id))
+
+        return self.db.submit(write)
 
     def final(self) -> dict[str, dict[str, bool]]:
         """Return what :meth:`set_final` recorded, by mission and ObsID."""

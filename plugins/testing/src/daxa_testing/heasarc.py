@@ -12,6 +12,8 @@ from attrs import frozen
 from daxa_testing.sky import Column, Sky
 
 TAP: Final = "https://heasarc.gsfc.nasa.gov/xamin/vo/tap"
+Rows = Iterable[Mapping[str, Any]] | Callable[[], Iterable[Mapping[str, Any]]]
+
 FILES: Final = "https://heasarc.gsfc.nasa.gov/FTP/"
 
 
@@ -44,9 +46,9 @@ class Holdings:
     directory: Callable[[str], str]
     tap: str = TAP
 
-    def add_rows(self, sky: Sky, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows to the table."""
-        sky.add_table(self.tap, self.table, self.columns, list(rows))
+    def add_rows(self, sky: Sky, rows: Rows) -> None:
+        """Add rows to the table, or what makes them when it is first asked."""
+        sky.add_table(self.tap, self.table, self.columns, rows if callable(rows) else list(rows))
 
     def add_files(self, sky: Sky, obs_id: str, files: Mapping[str, bytes | Path]) -> None:
         """Add files of an observation, by path below its directory."""

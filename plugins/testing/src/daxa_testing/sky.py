@@ -11,7 +11,7 @@ import importlib.metadata
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -152,7 +152,7 @@ class Sky:
         service_url: str,
         name: str,
         columns: Sequence[Column],
-        rows: Sequence[Mapping[str, Any]],
+        rows: Sequence[Mapping[str, Any]] | Callable[[], Iterable[Mapping[str, Any]]],
         *,
         manner: Manner | None = None,
     ) -> None:
@@ -166,8 +166,8 @@ class Sky:
             Name of the table.
         columns : sequence of Column
             Its columns.
-        rows : sequence of Mapping
-            Its rows.
+        rows : sequence of Mapping, or callable
+            Its rows, or what makes them when the table is first asked.
         manner : {"xamin", "xsa", "cxc"}, optional
             How the service behaves; by default as its host does.
         """
@@ -175,9 +175,12 @@ class Sky:
         service = host.taps.setdefault(path.rstrip("/"), TapService(manner or _MANNERS.get(host.name, "xamin")))
         known = service.tables.get(name.lower())
         if known is None:
-            service.add(name, Table(tuple(columns), list(rows)))
-            return
-        known.rows.extend(rows)
+            known = Table(tuple(columns))
+            service.add(name, known)
+        if callable(rows):
+            known.later.append(rows)
+        else:
+            known.rows.extend(rows)
         present = {column.name for column in known.columns}
         known.columns = (*known.columns, *(column for column in columns if column.name not in present))
 

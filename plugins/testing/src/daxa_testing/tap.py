@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 from xml.sax.saxutils import escape, quoteattr
 
@@ -52,10 +52,26 @@ class Column:
 
 @define
 class Table:
-    """A table: columns and rows by column name; None is null."""
+    """A table: columns and rows by column name; None is null.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        Its columns.
+    rows : list of Mapping
+        Its rows.
+    later : list of callable
+        What makes more rows, when the table is first asked.
+    """
 
     columns: Sequence[Column]
     rows: list[Mapping[str, Any]] = field(factory=list)
+    later: list[Callable[[], Iterable[Mapping[str, Any]]]] = field(factory=list)
+
+    def load(self) -> None:
+        """Make the rows that are not made yet."""
+        while self.later:
+            self.rows.extend(self.later.pop(0)())
 
 
 def _field(column: Column) -> str:
@@ -130,6 +146,7 @@ class TapService:
             return self._schema(short)
         if short not in self.tables:
             raise QueryError(f'relation "{name}" does not exist')
+        self.tables[short].load()
         return self.tables[short]
 
     def _schema(self, name: str) -> Table:

@@ -403,6 +403,7 @@ def _(job: Job, params: Mapping[str, Any]) -> dict[str, str]:
         ),
     },
     message="Generating final PN/MOS event lists",
+    final=True,
 )
 def merge_subexposures(job: Job) -> Command:
     """Merge the clean event lists of a camera, two at a time (see SAS's ``merge``); a single one is copied."""

@@ -81,6 +81,7 @@ def rgs_angles(job: Job) -> Command:
     tools=["sas"],
     produces={"evt_clean_path": Product(path="events/{name}-finalevents.fits", kind="clean_events")},
     message="Cleaning RGS event lists",
+    final=True,
 )
 def cleaned_rgs_event_lists(job: Job) -> Command:
     """Keep the good events of an RGS exposure (see SAS's ``rgsproc``, stage ``filter``)."""

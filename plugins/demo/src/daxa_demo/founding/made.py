@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from daxa_demo.sky import DATA
+
 if TYPE_CHECKING:
     from daxa_testing.sky import Sky
 
@@ -25,7 +27,7 @@ def add_files_of(sky: Sky, mission: str, obs: Mapping[str, Any]) -> None:
     mission : str
         Internal name of the mission.
     obs : Mapping
-        ``ObsID``; for XMM-Newton ``revolution``, ``start`` (ISO), ``duration`` (s), ``ra`` and ``dec`` (degrees), for
+        ``ObsID``; for XMM-Newton ``revolution``, ``start`` (ISO), ``seconds``, ``ra`` and ``dec`` (degrees), for
         others their ``instrument``.
     """
     _MAKERS[mission](sky, obs)
@@ -78,7 +80,7 @@ def _xmm(sky: Sky, obs: Mapping[str, Any]) -> None:
         exposures(obs_id),
         revolution=int(obs["revolution"]),
         start=str(obs["start"]),
-        duration=float(obs["duration"]),
+        duration=float(obs["seconds"]),
         ra=ra,
         dec=dec,
     )
@@ -123,7 +125,7 @@ def _rosat(sky: Sky, obs: Mapping[str, Any]) -> None:
     obs_id = str(obs["ObsID"])
     kinds = {"bas": "events", "mex": "expmap"}
     files = {}
-    for part in _RDF.get(str(obs.get("instrument", "PSPC")), _PSPC):
+    for part in _RDF.get(str(obs["instrument"]), _PSPC):
         kind = kinds.get(part, {"im": "image", "bk": "backmap"}.get(part[:2], "ancillary"))
         files[f"{obs_id.lower()}_{part}.fits.Z"] = _squeezed(kind)
     add_files(sky, obs_id, files)
@@ -151,3 +153,19 @@ _MAKERS: Final[Mapping[str, Callable[[Sky, Mapping[str, Any]], None]]] = {
     "rosat_all_sky": _rosat,
     "erosita_all_sky_de_dr1": _erass,
 }
+
+
+def contribute(sky: Sky) -> None:
+    """Add to a sky files of the tutorial's observations.
+
+    Parameters
+    ----------
+    sky : Sky
+        The sky.
+    """
+    import csv
+
+    with (DATA / "catalogues" / "founding.csv").open(newline="", encoding="utf-8") as stream:
+        for one in csv.DictReader(stream):
+            add_files_of(sky, one["mission"], one)
+    add_files_of(sky, "erosita_all_sky_de_dr1", {"ObsID": "304147"})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from daxa_testing.heasarc import FILES, mjd
+from daxa_testing.heasarc import FILES, Rows, mjd
 from daxa_testing.heasarc import TAP as HEASARC_TAP
 from daxa_testing.sky import Column, Sky
 
@@ -82,8 +83,14 @@ def heasarc_row(xsa: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def add_rows(sky: Sky, rows: Iterable[Mapping[str, Any]], *, heasarc: bool = True) -> None:
-    """Add observations, as ESA's table has them, to that and to HEASARC's."""
+def add_rows(sky: Sky, rows: Rows, *, heasarc: bool = True) -> None:
+    """Add observations, as ESA's table has them, to that and to HEASARC's; or what makes them when one is asked."""
+    if callable(rows):
+        make = cache(lambda: list(rows()))
+        sky.add_table(XSA_TAP, XSA_TABLE, XSA_COLUMNS, make)
+        if heasarc:
+            sky.add_table(HEASARC_TAP, HEASARC_TABLE, HEASARC_COLUMNS, lambda: map(heasarc_row, make()))
+        return
     kept = list(rows)
     sky.add_table(XSA_TAP, XSA_TABLE, XSA_COLUMNS, kept)
     if heasarc:

@@ -35,7 +35,7 @@ class Exposure:
     mode : str, optional
         Mode of the instrument, by default its usual one.
     kind : str, optional
-        Type of the science files: ``IME`` imaging, ``TIE`` timing, ``BUE`` burst, ``DLI`` and ``ODI`` diagnostic.
+        Type of the science files: ``IME`` imaging, ``TIE`` timing, ``BUE`` burst, ``DLI`` diagnostic, ``ODI`` offsets.
     ccds : iterable of int, optional
         CCDs that have a file, by default all of them.
     type : str

@@ -8,7 +8,7 @@ from .met import seconds
 
 SCIENCE = {
     "IME": "Imaging", "RIE": "ReducedImaging", "TIE": "Timing", "BUE": "Burst", "CTE": "CompressedTiming",
-    "ODI": "Diagnostic", "DLI": "DiscardedLinesData", "SPE": "Spectroscopy", "DII": "Diagnostic",
+    "ODI": "OffsetData", "DLI": "DiscardedLinesData", "SPE": "Spectroscopy", "DII": "Diagnostic",
     "IMI": "Imaging", "FAE": "Fast",
 }  # fmt: skip
 """Types of files that hold data of an exposure, with the data mode they are of."""
