@@ -43,10 +43,12 @@ MAY_BLOCK = {
     "daxa/context.py": {"subscriber"},
     # the reading half of an archive: one indexed query or one file each
     "daxa/archive/reading.py": {
-        "_by_process", "_process_names", "_known_process", "_chosen", "_texts", "_read", "made_under_sky", "version",
-        "final_process_success", "get_current_data_path", "tasks", "products", "history", "failures", "get_failed_processes",
-        "observation_summaries", "process_observation", "process_configurations",
+        "_by_process", "_process_names", "read_log", "made_under_sky", "version", "_repr_html_",
+        "final_process_success", "get_current_data_path", "tasks", "products", "history", "failures",
+        "observation_summaries", "_to_process", "process_configurations",
     },
+    "daxa/archive/logs.py": {"_known_process", "_texts", "get_failed_processes"},
+    "daxa/archive/lookup.py": {"construct_failed_data_path", "check_dependence_success"},
     "daxa/archive/views.py": {"__getitem__"},
     "daxa/archive/sources.py": {"source_regions", "get_region_file_path"},
     "daxa/archive/archive.py": {"explain"},

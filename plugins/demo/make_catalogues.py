@@ -493,11 +493,12 @@ def _chandra_dict(row: Row) -> dict[str, Any]:
 
 def _nustar_dict(row: Row) -> dict[str, Any]:
     seconds = round((row.end - row.start) * 43200)
+    exposures = dict.fromkeys(("exposure_a", "exposure_b", "ontime_a", "ontime_b"), seconds)
     return {
         "obsid": row.obs_id, "name": row.more.get("name", "TARGET"), "ra": row.ra, "dec": row.dec,
-        "time": repr(row.start), "end_time": repr(row.end), "status": "archived" if row.usable else "accepted", "observation_mode": "SCIENCE",
-        "instrument_mode": "NORMAL", "spacecraft_mode": "INERTIAL", "subject_category": "", "obs_type": "GO",
-        **dict.fromkeys(("exposure_a", "exposure_b", "ontime_a", "ontime_b"), seconds), "nupsdout": 0, "issue_flag": 0,
+        "time": repr(row.start), "end_time": repr(row.end), "status": "archived" if row.usable else "accepted",
+        "observation_mode": "SCIENCE", "instrument_mode": "NORMAL", "spacecraft_mode": "INERTIAL",
+        "subject_category": "", "obs_type": "GO", **exposures, "nupsdout": 0, "issue_flag": 0,
         "public_date": int(row.end) + 366, "daxa_origin": row.origin,
     }  # fmt: skip
 

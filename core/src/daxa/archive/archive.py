@@ -18,7 +18,7 @@ from daxa.archive.checking import ProductCheck, check_products
 from daxa.archive.declaration import Declaration, declare, load_missions
 from daxa.archive.explaining import TaskExplanation, explain_tasks
 from daxa.archive.growing import UpdateSummary, raise_version, update_archive
-from daxa.archive.reading import Reading
+from daxa.archive.lookup import Lookup
 from daxa.archive.recommended import recommended
 from daxa.archive.running import RunRequest, RunSummary, run_processes
 from daxa.archive.sources import Regions
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Archive(Regions, Reading):
+class Archive(Regions, Lookup):
     """A named set of observations of several missions, on disk, with the record of all that was done to them.
 
     ``arch = await Archive(name, missions)`` declares one: its observations are downloaded, their products are placed

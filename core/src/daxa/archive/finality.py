@@ -129,10 +129,11 @@ def _rename_all(root: Path, places: Iterable[tuple[str, str]]) -> None:
 
 def _put_right(root: Path, record: ArchiveRecord) -> None:
     """Rename what a killed process did not come to rename."""
-    for mission, verdicts in record.final().items():
+    final = record.final()
+    for mission, verdicts in final.items():
         failed = [one for one, success in verdicts.items() if not success]
         _rename_all(root, [_places(mission, one, aside=True) for one in failed])
     for directory in sorted(root.glob(f"{layout.FAILED}/*/*")):
         mission, obs_id = directory.parts[-2:]
-        if record.final().get(mission, {}).get(obs_id, True):
+        if final.get(mission, {}).get(obs_id, True):
             _rename_all(root, [_places(mission, obs_id, aside=False)])

@@ -52,6 +52,32 @@ def observation(data_id: DataId, *, failed: bool = False) -> PurePosixPath:
     return PurePosixPath(FAILED if failed else PROCESSED, data_id.mission, str(data_id.obs_id))
 
 
+def moved(path: str) -> str:
+    """Where a file of an observation lies if it is not where it was: among what failed, or no longer.
+
+    Parameters
+    ----------
+    path : str
+        Relative to the archive.
+    """
+    part, _, rest = path.partition("/")
+    other = {PROCESSED: FAILED, FAILED: PROCESSED}.get(part)
+    return f"{other}/{rest}" if other else path
+
+
+def template(root: Path, *parts: str) -> str:
+    """Absolute path that holds words for ``str.format``, whatever the archive is called.
+
+    Parameters
+    ----------
+    root : Path
+        The archive.
+    *parts : str
+        Below it; ``{mn}`` and ``{oi}`` stand for mission and ObsID.
+    """
+    return str(Path(str(root).replace("{", "{{").replace("}", "}}"), *parts))
+
+
 def product(data_id: DataId, template: str, variant: str = "", words: Mapping[str, str] | None = None) -> PurePosixPath:
     """Path of a product relative to the archive, from its process's template.
 

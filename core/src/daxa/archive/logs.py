@@ -97,7 +97,7 @@ class Logs(Reading):
         )
 
     def _known_process(self, process_name: str) -> None:
-        if not isinstance(process_name, str) or not self._opened.counts(process=process_name):
+        if not self._opened.counts(process=str(process_name)):
             raise NoDependencyProcessError(
                 f"{process_name!r} has not been run on the archive {self._name!r}.",
                 expected=f"one of {', '.join(sorted(self._process_names())) or 'none so far'}",
@@ -164,18 +164,16 @@ class Logs(Reading):
 
     def _instruments_of(self, asked: Sequence[str], missions: Sequence[str]) -> dict[str, list[str]]:
         """The instruments that are asked for, by mission and by their own names; each must be one of a mission."""
-        found = {name: self._missions[name].check_inst_names(list(asked), False, False) for name in missions}
-        unknown = [
-            one for one in asked if not any(self._missions[name].check_inst_names(one, False, False) for name in missions)
-        ]
+        held = [self._missions[name] for name in missions]
+        unknown = [one for one in asked if not any(mission.check_inst_names(one, False, False) for mission in held)]
         if unknown or not asked:
             raise InvalidParameterError(
                 f"{', '.join(map(repr, unknown)) or 'Nothing'} is not an instrument of {', '.join(missions)}.",
-                expected=f"some of {', '.join(one for name in missions for one in self._missions[name].instruments)}",
+                expected=f"some of {', '.join(one for mission in held for one in mission.instruments)}",
                 remedy="correct the name",
                 value=list(asked),
             )
-        return found
+        return {mission.name: mission.check_inst_names(list(asked), False, False) for mission in held}
 
 
 def _listed(value: str | Sequence[str], what: str) -> list[str]:

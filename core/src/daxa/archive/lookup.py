@@ -1,4 +1,4 @@
-"""What DAXA's archives are asked before something is done: what there is to process, what came before, where it lies."""
+"""What an archive is asked before something is done: what there is to process, what succeeded, where it lies."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ from daxa.archive.logs import Logs
 from daxa.archive.reading import VERDICTS
 from daxa.exceptions import (
     DAXANotDownloadedError,
-    InvalidObsIDError,
     InvalidParameterError,
     NoDependencyProcessError,
-    ObsNotAssociatedError,
     ParameterTypeError,
     PreProcessedNotAvailableError,
 )
-from daxa.ids import DataId
 
 if TYPE_CHECKING:
     import numpy as np
@@ -221,11 +218,42 @@ class Lookup(Logs):
             )
         return good
 
-    def _check_obs_id(self, mission: Mission, obs_id: str) -> None:
-        if not mission.check_obsid_pattern(obs_id):
-            raise InvalidObsIDError(
-                f"{obs_id!r} is not an ObsID of {mission.pretty_name}.",
-                expected=f"the form {mission.id_regex}",
-                remedy="correct the ObsID",
-                value=obs_id,
-            )
+
+def _idents(given: Any) -> list[str]:
+    """Identifiers, whole or in parts."""
+    found = [given] if isinstance(given, str) else list(given) if hasattr(given, "__iter__") else [given]
+    joined = ["".join(one) if isinstance(one, list | tuple) and all(map(_is_text, one)) else one for one in found]
+    wrong = [one for one in joined if not _is_text(one)]
+    if wrong:
+        raise ParameterTypeError(
+            f"{wrong[0]!r} is not an identifier.",
+            expected="text, or its parts in a list: [ObsID, inst, subexp]",
+            remedy="correct obs_ident",
+            value=wrong[0],
+        )
+    if not joined:
+        raise InvalidParameterError(
+            "No identifier is given.", expected="one at least", remedy="give obs_ident", value=given
+        )
+    return [str(one) for one in joined]
+
+
+def _names(given: Any) -> list[str]:
+    found = [given] if isinstance(given, str) else list(given) if hasattr(given, "__iter__") else [given]
+    names = [getattr(one, "name", one) for one in found]
+    if not names or not all(map(_is_text, names)):
+        raise ParameterTypeError(
+            f"{given!r} names no processes.", expected="a name, or a list of them", remedy="correct dep_proc"
+        )
+    return [str(one) for one in names]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)  # NumPy's texts are
+
+
+def _has_products(mission: Mission) -> bool:
+    try:
+        return mission.downloaded_type in ("preprocessed", "raw+preprocessed")
+    except DAXANotDownloadedError:
+        return False

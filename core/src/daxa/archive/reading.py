@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,11 @@ from daxa.archive.frames import failures_frame, history_frame, products_frame, t
 from daxa.archive.furnishing import extra_shown
 from daxa.archive.parameters import restored
 from daxa.archive.plan import DOWNLOAD, PREPROCESSED
-from daxa.archive.summary import info_text
+from daxa.archive.summary import archive_html, info_text
 from daxa.archive.views import View, fixed, nested
 from daxa.exceptions import (
     InvalidObsIDError,
     MissionNotAssociatedError,
-    NoDependencyProcessError,
     NoProcessingError,
     ObsNotAssociatedError,
 )
@@ -32,16 +31,13 @@ if TYPE_CHECKING:
     from daxa.process import Process
     from daxa.store.records import ArchiveRecord, TaskEntry
 
-_VERDICT = {
+VERDICTS = {
     State.SUCCEEDED: True,
     State.REUSED: True,
     State.FAILED: False,
     State.TIMED_OUT: False,
 }
 """States that stand in ``process_success``; the others are absent there."""
-
-_MANY = 1000
-"""Values that are looked up one by one in the record; of more, all rows are read."""
 
 
 def ident_of(entry: TaskEntry) -> str:
@@ -50,11 +46,22 @@ def ident_of(entry: TaskEntry) -> str:
     return f"{entry.key.data_id.ident}{variant}"
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
+def read_log(root: Path, path: str) -> str:
+    """Read a log by its recorded path; an empty text if it is nowhere.
+
+    Parameters
+    ----------
+    root : Path
+        Directory of the archive.
+    path : str
+        Relative to it. Where the observation has been moved since, the log is found there.
+    """
+    for one in (path, layout.moved(path)):
+        try:
+            return (root / one).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            continue
+    return ""
 
 
 class Reading:
@@ -121,11 +128,16 @@ class Reading:
     def __iter__(self) -> Iterator[Mission]:
         return iter(self.missions)
 
+    def __delitem__(self, key: str | int) -> None:
+        """Leave a mission out of this object; data and record stay, and whoever opens the archive finds it again."""
+        del self._missions[self[key].name]
+
     def __contains__(self, name: object) -> bool:
         return name in self.mission_names
 
-    def _mission(self, name: str) -> Mission:
+    def _mission(self, named: str | Mission) -> Mission:
         self._opened  # noqa: B018
+        name = str(getattr(named, "name", named))
         try:
             return self._missions[name]
         except KeyError:
@@ -136,8 +148,19 @@ class Reading:
                 value=name,
             ) from None
 
-    def _data_id(self, mission: str, obs_id: str) -> DataId:
+    def _data_id(self, mission: str | Mission, obs_id: str) -> DataId:
         held = self._mission(mission)
+        self._check_obs_id(held, obs_id)
+        if obs_id not in set(held.filtered_obs_ids):
+            raise ObsNotAssociatedError(
+                f"The archive {self._name!r} does not hold the observation {obs_id} of {held.name}.",
+                expected="one of the mission's filtered_obs_ids",
+                remedy="correct the ObsID",
+                value=obs_id,
+            )
+        return DataId(held.name, obs_id)
+
+    def _check_obs_id(self, held: Mission, obs_id: str) -> None:
         if not held.check_obsid_pattern(obs_id):
             raise InvalidObsIDError(
                 f"{obs_id!r} is not an ObsID of {held.pretty_name}.",
@@ -145,14 +168,6 @@ class Reading:
                 remedy="correct the ObsID",
                 value=obs_id,
             )
-        if obs_id not in set(held.filtered_obs_ids):
-            raise ObsNotAssociatedError(
-                f"The archive {self._name!r} does not hold the observation {obs_id} of {mission}.",
-                expected="one of the mission's filtered_obs_ids",
-                remedy="correct the ObsID",
-                value=obs_id,
-            )
-        return DataId(mission, obs_id)
 
     def info(self) -> None:
         """Print a summary: missions, observations, first and last date, what is fully processed."""
@@ -165,25 +180,49 @@ class Reading:
         sky = "; made under the offline sky" if self.made_under_sky else ""
         return f"<Archive {self._name!r}: {', '.join(self._missions)}; {observations} observations{sky}>"
 
+    def _repr_html_(self) -> str:
+        if self._record_or_none() is None:
+            return archive_html(self._name, ["not open"], [], {})
+        remarks = [self.archive_path, f"version {self.version}"]
+        remarks += ["made under the offline sky"] if self.made_under_sky else []
+        tallies = self._opened.tallies()
+        run = {mission: [process for one, process in tallies if one == mission] for mission in self.mission_names}
+        keys = [(mission, process) for mission in run for process in self._in_order(mission, run[mission])]
+        return archive_html(self._name, remarks, self.missions, {key: tallies[key] for key in keys})
+
     def _record_or_none(self) -> ArchiveRecord | None:
         return getattr(self, "_record", None)
 
     # --- what was done ----------------------------------------------------------------------------------------------
 
     def _by_process(self, value: Callable[[TaskEntry], Callable[[], Any]], keep: Callable[[TaskEntry], bool]) -> View:
-        """Arrange tasks as ``{mission: {process: {ident: value}}}``."""
-        tables: dict[str, dict[str, dict[str, Callable[[], Any]]]] = {name: {} for name in self.mission_names}
+        """Arrange tasks as ``{mission: {process: {ident: value}}}``; what ran is there, if need be with nothing.
+
+        The tasks of a process are read when it is looked at.
+        """
+        tables: dict[str, dict[str, Callable[[], Any]]] = {name: {} for name in self.mission_names}
+        for mission, process in self._ran():
+            tables.setdefault(mission, {})[process] = partial(self._idents, mission, process, value, keep)
+        return View({mission: fixed(View(processes)) for mission, processes in tables.items()})
+
+    def _idents(
+        self,
+        mission: str,
+        process: str,
+        value: Callable[[TaskEntry], Callable[[], Any]],
+        keep: Callable[[TaskEntry], bool],
+    ) -> View:
+        entries = self._opened.tasks(mission=mission, process=process)
+        return View({ident_of(entry): value(entry) for entry in entries if keep(entry)})
+
+    def _ran(self) -> list[tuple[str, str]]:
+        """Missions and processes that have tasks with a verdict, in the order in which they were first run."""
         unlisted = self._unlisted()
-        for entry in self._opened.tasks():
-            if entry.key.process not in unlisted and keep(entry):
-                processes = tables.setdefault(entry.key.data_id.mission, {})
-                processes.setdefault(entry.key.process, {})[ident_of(entry)] = value(entry)
-        return View(
-            {
-                mission: fixed(View({process: fixed(View(idents)) for process, idents in processes.items()}))
-                for mission, processes in tables.items()
-            }
-        )
+        return [
+            (mission, process)
+            for (mission, process), states in self._opened.tallies().items()
+            if process not in unlisted and any(state in VERDICTS for state in states)
+        ]
 
     def _unlisted(self) -> set[str]:
         """Processes that DAXA's records never knew; `tasks` tells of them."""
@@ -205,7 +244,7 @@ class Reading:
     def process_success(self) -> View:
         """``{mission: {process: {ident: bool}}}``; what was not run, had no data or was blocked is absent."""
         self._processed()
-        return self._by_process(lambda entry: fixed(_VERDICT[entry.state]), lambda entry: entry.state in _VERDICT)
+        return self._by_process(lambda entry: fixed(VERDICTS[entry.state]), lambda entry: entry.state in VERDICTS)
 
     @property
     def process_names(self) -> View:
@@ -216,7 +255,7 @@ class Reading:
         )
 
     def _in_order(self, mission: str, processes: Iterable[str]) -> list[str]:
-        ranks = {name: rank for rank, name in enumerate([*PREPROCESSED, *self._registered(mission)])}
+        ranks = {name: rank for rank, name in enumerate([DOWNLOAD, *PREPROCESSED, *self._registered(mission)])}
         return sorted(processes, key=lambda name: ranks.get(name, len(ranks)))
 
     @property
@@ -224,33 +263,33 @@ class Reading:
         """``{mission: {process: {ident: text}}}``; a log is read when it is looked at."""
         self._processed()
         return self._by_process(
-            lambda entry: partial(_read, self._root / (entry.log or "")), lambda entry: bool(entry.log)
+            lambda entry: partial(read_log, self._root, entry.log or ""), lambda entry: bool(entry.log)
         )
 
     @property
     def raw_process_errors(self) -> View:
         """``{mission: {process: {ident: text}}}`` of what failed tasks wrote to standard error."""
         return self._by_process(
-            lambda entry: partial(_read, self._root / (entry.stderr or "")),
-            lambda entry: bool(entry.stderr) and _VERDICT.get(entry.state) is False,
+            lambda entry: partial(read_log, self._root, entry.stderr or ""),
+            lambda entry: bool(entry.stderr) and VERDICTS.get(entry.state) is False,
         )
 
     @property
     def process_errors(self) -> View:
         """``{mission: {process: {ident: [error, ...]}}}`` as the tools told them."""
-        return self._by_process(lambda entry: fixed(list(entry.errors)), lambda entry: entry.state in _VERDICT)
+        return self._by_process(lambda entry: fixed(list(entry.errors)), lambda entry: entry.state in VERDICTS)
 
     @property
     def process_warnings(self) -> View:
         """``{mission: {process: {ident: [warning, ...]}}}`` as the tools told them."""
-        return self._by_process(lambda entry: fixed(list(entry.warnings)), lambda entry: entry.state in _VERDICT)
+        return self._by_process(lambda entry: fixed(list(entry.warnings)), lambda entry: entry.state in VERDICTS)
 
     @property
     def process_extra_info(self) -> View:
         """``{mission: {process: {ident: {key: value}}}}`` of what tasks left: absolute paths, and values."""
         return self._by_process(
             lambda entry: fixed(extra_shown(self._root, entry.extra)),
-            lambda entry: entry.state in _VERDICT and bool(entry.extra),
+            lambda entry: entry.state in VERDICTS and bool(entry.extra),
         )
 
     @property
@@ -260,11 +299,12 @@ class Reading:
         for entry in self._opened.data_ids():
             data_id = entry.data_id
             insts = tables.setdefault(data_id.mission, {}).setdefault(str(data_id.obs_id), {})
+            inst = str(data_id.inst)
             if data_id.subexp is None:
                 if entry.info:  # what was learned of file names alone is no summary
-                    insts[str(data_id.inst)] = dict(entry.info)
-            elif data_id.inst in insts:
-                insts[data_id.inst].setdefault("exposures", {})[data_id.subexp] = dict(entry.info)
+                    insts[inst] = dict(entry.info)
+            elif entry.info or inst in insts:
+                insts.setdefault(inst, {}).setdefault("exposures", {})[data_id.subexp] = dict(entry.info)
         return nested(
             {name: {obs_id: insts for obs_id, insts in found.items() if insts} for name, found in tables.items()}
         )
@@ -272,28 +312,33 @@ class Reading:
     @property
     def process_observation(self) -> View:
         """``{mission: {ObsID: {inst: {subexp: bool}}}}``, or ``{inst: bool}``: whether processes should use them."""
-        tables: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in self.mission_names}
-        for entry in self._opened.data_ids():
-            data_id = entry.data_id
-            insts = tables.setdefault(data_id.mission, {}).setdefault(str(data_id.obs_id), {})
-            inst = str(data_id.inst)
-            if data_id.subexp is None:
-                insts[inst] = {} if self._missions[data_id.mission].levels[-1] == "exp" else entry.usable
+        return nested({name: self._to_process(name) for name in self.mission_names})
+
+    def _to_process(self, mission: str) -> dict[str, dict[str, Any]]:
+        """The same of a mission."""
+        tables: dict[str, dict[str, Any]] = {}
+        for entry in self._opened.data_ids(mission):
+            inst, insts = str(entry.data_id.inst), tables.setdefault(str(entry.data_id.obs_id), {})
+            if entry.data_id.subexp is None:
+                summed_up = self._missions[mission].levels[-1] == "exp" and bool(entry.info)
+                insts[inst] = {} if summed_up else entry.usable
             else:
-                insts[inst][data_id.subexp] = entry.usable
-        return nested(tables)
+                if not isinstance(insts.get(inst), dict):
+                    insts[inst] = {}
+                insts[inst][entry.data_id.subexp] = entry.usable
+        return tables
 
     @property
     def process_configurations(self) -> View:
-        """``{mission: [{process: {parameter: value}}, ...]}`` in the order in which processes were asked for."""
+        """``{mission: [{process: {parameter: value}}, ...]}`` of what was run, in the order in which it first was.
+
+        Each process stands there once, with all its parameters as they were the last time.
+        """
         tables: dict[str, list[dict[str, Any]]] = {name: [] for name in self.mission_names}
-        for run in self._opened.runs():
-            for mission, processes in run.request.get("given", {}).items():
-                known = self._registered(mission)
-                for name, given in processes.items():
-                    values = {key: restored(one) for key, one in given.items()}
-                    complete = known[name].bind(values) if name in known else values
-                    tables.setdefault(mission, []).append({name: complete})
+        for mission, process in self._ran():
+            latest = self._opened.latest_task(mission, process)
+            if latest is not None:  # what was downloaded was never started
+                tables.setdefault(mission, []).append({process: restored(latest.params)})
         return View({mission: fixed(found) for mission, found in tables.items()})
 
     def _registered(self, mission: str) -> Mapping[str, Process]:
@@ -310,7 +355,7 @@ class Reading:
             {mission: fixed(View({key: fixed(one) for key, one in rows.items()})) for mission, rows in table.items()}
         )
 
-    def get_current_data_path(self, mission_name: str, obs_id: str) -> str:
+    def get_current_data_path(self, mission_name: str | Mission, obs_id: str) -> str:
         """Absolute directory in which an observation's data lie now, ending in ``/``.
 
         Parameters
@@ -324,120 +369,11 @@ class Reading:
             If the archive does not hold it.
         """
         data_id = self._data_id(mission_name, obs_id)
-        failed = not self._opened.final().get(mission_name, {}).get(obs_id, True)
-        return f"{self._root / layout.observation(data_id, failed=failed)}/"
-
-    def get_failed_processes(self, process_name: str) -> dict[str, list[str]]:
-        """Identifiers for which a process failed, ``{mission: [ident, ...]}``."""
-        self._known_process(process_name)
-        failed: dict[str, list[str]] = {}
-        for entry in self._opened.tasks(process=process_name):
-            if _VERDICT.get(entry.state) is False:
-                failed.setdefault(entry.key.data_id.mission, []).append(ident_of(entry))
-        return failed
-
-    def _known_process(self, process_name: str) -> None:
-        if not self._opened.counts(process=process_name):
-            raise NoDependencyProcessError(
-                f"{process_name!r} has not been run on the archive {self._name!r}.",
-                expected=f"one of {', '.join(sorted(self._process_names())) or 'none so far'}",
-                remedy="correct the name, or run it",
-                value=process_name,
-            )
-
-    def _chosen(
-        self,
-        process_name: str,
-        mission_name: str | None,
-        obs_id: str | Sequence[str] | None,
-        inst: str | Sequence[str] | None,
-        full_ident: str | Sequence[str] | None,
-    ) -> Iterator[TaskEntry]:
-        """Tasks of a process, chosen as DAXA's log getters do: a full identifier overrides the rest."""
-        self._known_process(process_name)
-        missions = self.mission_names if mission_name is None else [self._mission(mission_name).name]
-        idents, obs_ids, insts = (_listed(value) for value in (full_ident, obs_id, inst))
-        where = (
-            {"mission": missions} if obs_ids is None or idents is not None else {"mission": missions, "obs_id": obs_ids}
-        )
-        for entry in self._opened.tasks(process=process_name, **where):
-            data_id = entry.key.data_id
-            if idents is not None:
-                if ident_of(entry) in idents:
-                    yield entry
-                continue
-            if obs_ids is not None and data_id.obs_id not in obs_ids:
-                continue
-            if insts is not None and data_id.inst is not None:
-                known = self._missions[data_id.mission].check_inst_names(list(insts), False, False)
-                if data_id.inst not in known:
-                    continue
-            yield entry
-
-    def _observations_of(self, idents: set[str], missions: Sequence[str]) -> set[str]:
-        """The observations that identifiers may belong to: an identifier begins with its ObsID."""
-        held = {str(obs_id) for name in missions for obs_id in self._missions[name].filtered_obs_ids}
-        lengths = {len(obs_id) for obs_id in held}
-        return {ident[:length] for ident in idents for length in lengths} & held
-
-    def _texts(self, entries: Iterator[TaskEntry], stream: str) -> dict[str, dict[str, str]]:
-        found: dict[str, dict[str, str]] = {}
-        for entry in entries:
-            path = getattr(entry, stream)
-            if path:
-                found.setdefault(entry.key.data_id.mission, {})[ident_of(entry)] = _read(self._root / path)
-        return found
-
-    def get_process_logs(
-        self,
-        process_name: str,
-        mission_name: str | None = None,
-        obs_id: str | Sequence[str] | None = None,
-        inst: str | Sequence[str] | None = None,
-        full_ident: str | Sequence[str] | None = None,
-    ) -> dict[str, dict[str, str]]:
-        """Logs of a process, ``{mission: {ident: text}}``.
-
-        Parameters
-        ----------
-        process_name : str
-            The process.
-        mission_name : str, optional
-            One mission only.
-        obs_id, inst : str or sequence of str, optional
-            Observations and instruments only.
-        full_ident : str or sequence of str, optional
-            Exact identifiers; overrides `obs_id` and `inst`.
-
-        Raises
-        ------
-        NoDependencyProcessError
-            If the process has not been run.
-        MissionNotAssociatedError
-            If the archive does not hold the mission.
-        """
-        return self._texts(self._chosen(process_name, mission_name, obs_id, inst, full_ident), "log")
-
-    def get_process_raw_error_logs(
-        self,
-        process_name: str,
-        mission_name: str | None = None,
-        obs_id: str | Sequence[str] | None = None,
-        inst: str | Sequence[str] | None = None,
-        full_ident: str | Sequence[str] | None = None,
-    ) -> dict[str, dict[str, str]]:
-        """What a process wrote to standard error, ``{mission: {ident: text}}``; parameters as `get_process_logs`."""
-        return self._texts(self._chosen(process_name, mission_name, obs_id, inst, full_ident), "stderr")
-
-    def get_failed_logs(self, process_name: str) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
-        """Logs and error logs of the tasks for which a process failed."""
-        idents = [one for found in self.get_failed_processes(process_name).values() for one in found]
-        if not idents:
-            return {}, {}
-        return (
-            self.get_process_logs(process_name, full_ident=idents),
-            self.get_process_raw_error_logs(process_name, full_ident=idents),
-        )
+        failed = not self._opened.final().get(data_id.mission, {}).get(obs_id, True)
+        path = str(layout.observation(data_id, failed=failed))
+        if not (self._root / path).is_dir() and (self._root / layout.moved(path)).is_dir():
+            path = layout.moved(path)  # a run that was killed has not moved it, and the next one will
+        return f"{self._root / path}/"
 
     # --- tables -----------------------------------------------------------------------------------------------------
 
@@ -459,7 +395,3 @@ class Reading:
         The column ``sentence`` says each in words: ``for sentence in arch.failures()["sentence"]: print(sentence)``.
         """
         return failures_frame(self._opened.tasks(), self._root)
-
-
-def _listed(value: str | Sequence[str] | None) -> set[str] | None:
-    return None if value is None else {value} if isinstance(value, str) else set(value)

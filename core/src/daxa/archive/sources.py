@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from daxa.archive import layout
 from daxa.archive.reading import Reading
 from daxa.archive.regions import parse_own, sky_regions, to_ds9
 from daxa.archive.replacing import write_texts
@@ -120,8 +120,7 @@ class Regions(Reading):
         if name is not None:
             self._mission(name)
         if name is None or obs_id is None:
-            root = str(self._root).replace("{", "{{").replace("}", "}}")
-            return str(Path(root, _DIRECTORY, name or "{mn}", "{oi}", _FILE))
+            return layout.template(self._root, _DIRECTORY, name or "{mn}", "{oi}", _FILE)
         self._data_id(name, obs_id)
         path = self._root / _region_file(name, obs_id)
         if _region_file(name, obs_id) in self._pending():

@@ -1,9 +1,12 @@
-"""The text of ``info()``: the tutorial's lines."""
+"""An archive in a few lines: the text of ``info()``, which is the tutorial's, and tables for notebooks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
+
+from daxa.outcome import State
 
 if TYPE_CHECKING:
     from daxa.mission.base import Mission
@@ -48,3 +51,56 @@ def info_text(missions: Sequence[Mission]) -> str:
             f"   Fully Processed - {mission.processed}",
         ]
     return "\n".join([*lines, _RULE, ""])
+
+
+def archive_html(
+    name: str,
+    remarks: Sequence[str],
+    missions: Sequence[Mission],
+    tallies: Mapping[tuple[str, str], Mapping[State, int]],
+) -> str:
+    """Write the summary of an archive for a notebook: plain tables, without scripts, every text escaped.
+
+    Parameters
+    ----------
+    name : str
+        The archive's name.
+    remarks : sequence of str
+        What else is to be said in the line below it.
+    missions : sequence of Mission
+        Its missions.
+    tallies : Mapping of (str, str) to Mapping
+        For missions and processes, how many tasks are in which state.
+    """
+    parts = [f"<div><strong>Archive {escape(name)}</strong>", f"<br>{escape('; '.join(remarks))}" if remarks else ""]
+    rows = []
+    for mission in missions:
+        first, last = (_day(one) for one in _bounds([mission]))
+        instruments = ", ".join(mission.chosen_instruments)
+        processed = "yes" if mission.processed else "no"
+        rows.append([mission.pretty_name, mission.name, instruments, len(mission), first, last, processed])
+    head = ("Mission", "Name", "Instruments", "Observations", "First", "Last", "Fully processed")
+    if rows:
+        parts.append(_table(head, rows))
+    states = [state for state in State if any(state in found for found in tallies.values())]
+    if tallies:
+        titles = [state.value.replace("_", " ") for state in states]
+        counts = [[*key, *(found.get(state, "") for state in states)] for key, found in tallies.items()]
+        parts.append(_table(("Mission", "Process", *titles), counts))
+    return "".join([*parts, "</div>"])
+
+
+def _day(time: Any) -> str:
+    return "" if time is None else f"{time:%Y-%m-%d}"
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    """A table; numbers stand to the right, as notebooks have them, texts to the left."""
+
+    def cell(value: Any) -> str:
+        side = "right" if isinstance(value, int) else "left"
+        return f'<td style="text-align: {side}">{escape(str(value))}</td>'
+
+    titles = "".join(f'<th style="text-align: left">{escape(one)}</th>' for one in head)
+    lines = "".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
+    return f"<table><thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table>"

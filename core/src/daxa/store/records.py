@@ -174,6 +174,23 @@ class ArchiveRecord(ArchiveFacts):
         found = {State(row[0]): row[1] for row in rows}
         return {state: found[state] for state in State if state in found}
 
+    def tallies(self) -> dict[tuple[str, str], dict[State, int]]:
+        """Count tasks by mission and process, in the order in which these were first journalled, and by state."""
+        sql = "SELECT mission, process, state, count(*), min(id) FROM tasks GROUP BY mission, process, state"
+        found: dict[tuple[str, str], dict[State, int]] = {}
+        for mission, process, state, count, _ in sorted(self.db.read(sql), key=lambda row: row[4]):
+            found.setdefault((mission, process), {})[State(state)] = count
+        return found
+
+    def latest_task(self, mission: str, process: str) -> TaskEntry | None:
+        """Return the task of a process that was started last; None if none was."""
+        sql = (
+            f"SELECT {', '.join(TASK_COLUMNS)} FROM tasks WHERE mission = ? AND process = ? AND started IS NOT NULL"
+            " ORDER BY started DESC, id DESC LIMIT 1"
+        )
+        found = [task_of(row) for row in self.db.read(sql, (mission, process))]
+        return found[0] if found else None
+
     def products(self, **where: Any) -> list[ProductEntry]:
         """Return products; conditions as for :meth:`tasks`, and ``key=``, ``kind=``, ``path=``."""
         condition, params = condition_of(_PRODUCTS, where)
