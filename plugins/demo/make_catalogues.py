@@ -50,7 +50,6 @@ IN_RECTANGLE = {"xmm": 422, "chandra": 84}
 CLUSTERS = {"xmm": (113, 115), "chandra": (90, 192)}
 """Observations near eFEDS's clusters, and clusters that have one."""
 DECOYS = 24
-Told = Sequence[tuple[Sequence[int], Sequence[str]]]
 MONTH = 30.0
 
 
@@ -209,17 +208,15 @@ def settle_rectangle(mission: Mission) -> None:
         )
 
 
-def settle_clusters(
-    mission: Mission, clusters: np.ndarray, told: Sequence[tuple[Sequence[int], Sequence[str]]]
-) -> None:
+def settle_clusters(mission: Mission, clusters: np.ndarray, told: dict[str, set[int]]) -> None:
     """Let eFEDS's clusters have as many observations near them as they had, and as many of them have one.
 
-    `told` are clusters with their observations as they were displayed; the clusters before the first, between those at
+    `told` are observations with their clusters as they were displayed; the clusters before the first, between those at
     the beginning, and so on, had none.
     """
     number, positions = CLUSTERS[mission.name]
     vectors = unit(clusters[:, 0], clusters[:, 1])
-    shown = sorted({index for indices, _ in told for index in indices})
+    shown = sorted(set().union(*told.values()))
     first, last = shown[len(shown) // 2 - 1] + 1, shown[len(shown) // 2]
     free = set(range(first, last))
 
@@ -246,15 +243,12 @@ def settle_clusters(
             union |= clean
         else:
             mission.drop([row])
-    for indices, obs_ids in told:
-        if all(any(row.obs_id == one for row in placed) for one in obs_ids):
+    for obs_id, wanted in told.items():
+        if any(row.obs_id == obs_id for row in placed):
             continue
-        centre = _covering(clusters, set(indices), covered, radius, rim)
-        for one in obs_ids:
-            if any(row.obs_id == one for row in placed):
-                continue
-            mission.drop([row for row in mission.rows if row.obs_id == one])  # somewhere else, by chance
-            placed.append(mission.made(*centre, "filled", obs_id=one))
+        centre = _covering(clusters, wanted, free, covered, radius, rim)
+        mission.drop([row for row in mission.rows if row.obs_id == obs_id])  # somewhere else, by chance
+        placed.append(mission.made(*centre, "filled", obs_id=obs_id))
         union |= covered(*centre, radius)
     while len(union) < positions and len(placed) < number:
         many = positions - len(union) > number - len(placed)  # then one observation must bring several clusters
@@ -280,14 +274,16 @@ def settle_clusters(
             placed.append(mission.made(anchor.ra, anchor.dec, "filled"))
 
 
-def _covering(clusters: np.ndarray, wanted: set[int], covered: Any, radius: float, rim: Any) -> tuple[float, float]:
-    """A place near which there are these clusters, and as few others as can be."""
+def _covering(
+    clusters: np.ndarray, wanted: set[int], free: set[int], covered: Any, radius: float, rim: Any
+) -> tuple[float, float]:
+    """A place near which there are these clusters, none that had no observation, and as few others as can be."""
     middle = clusters[sorted(wanted)].mean(axis=0)
     best, fewest = (float(middle[0]), float(middle[1])), 10**6
     for _ in range(6000):
         spot = beside(middle, abs(float(CHANCE.normal(0, 0.5))) * radius, float(CHANCE.uniform(0, 360)))
         found = covered(*spot, radius)
-        if wanted <= found and not rim(*spot) and len(found - wanted) < fewest:
+        if wanted <= found and found - wanted <= free and not rim(*spot) and len(found - wanted) < fewest:
             best, fewest = spot, len(found - wanted)
             if fewest == 0:
                 break
@@ -583,12 +579,13 @@ def write_founding(path: Path, made: dict[str, Mission]) -> None:
                 ])  # fmt: skip
 
 
-def _told(path: Path) -> list[tuple[list[int], list[str]]]:
-    """Clusters by the observations they were displayed with."""
-    found: dict[str, list[int]] = {}
+def _told(path: Path) -> dict[str, set[int]]:
+    """Observations with the clusters they were displayed with."""
+    found: dict[str, set[int]] = {}
     for one in displayed(path):
-        found.setdefault(one["ObsIDs"], []).append(int(one["pos_ind"]))
-    return [(indices, obs_ids.split(",")) for obs_ids, indices in found.items()]
+        for obs_id in one["ObsIDs"].split(","):
+            found.setdefault(obs_id, set()).add(int(one["pos_ind"]))
+    return found
 
 
 def _xmm(real: Path, reference: Path, target: Path) -> Mission:

@@ -95,17 +95,17 @@ async def test_recorded_rows(tmp_path, name):
 
 
 async def test_heasarc_as_asked(context):
-    mission = await loaded("2 of 7", use_heasarc=True)
+    mission = await loaded("2 of 6", use_heasarc=True)
     table = mission.all_obs_info
     assert_kinds(table, KINDS)
-    assert list(table["ObsID"]) == [OBS, TWO, NONE, "0000000004", OLD]  # no slew
+    assert list(table["ObsID"]) == [OBS, TWO, NONE, OLD]  # no slew, nothing without science
     assert str(table["start"][0]) == "2004-06-17 10:38:28" and set(table["revolution"]) == {1000, 1400}
     files, problem = await listed(mission, OBS, context, raw=False, products=True)
     assert problem is None and all("heasarc.gsfc.nasa.gov" in one.url for one in files)
 
 
 async def test_w_29_heasarc_times_are_exact(context):
-    ours, theirs = await loaded(), await loaded("2 of 7", use_heasarc=True)
+    ours, theirs = await loaded(), await loaded("2 of 6", use_heasarc=True)
     both = ours.all_obs_info.merge(theirs.all_obs_info, on="ObsID")
     assert (both["start_x"] == both["start_y"]).all() and (both["end_x"] == both["end_y"]).all()
 

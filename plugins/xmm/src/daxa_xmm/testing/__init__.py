@@ -53,15 +53,18 @@ NO_DATE: Final = "3000-01-01 00:00:00"
 
 def row(obs_id: str, ra: float | None, dec: float | None, start: str, duration: float, **more: Any) -> dict[str, Any]:
     """A row of ESA's table; what is not said is that of a usual observation, public and with science."""
-    ends = datetime.fromisoformat(start) + timedelta(seconds=duration)
     usual = {
         "revolution": 1000,
-        "end_utc": f"{ends:%Y-%m-%d %H:%M:%S}",
+        "end_utc": _end(start, duration),
         "proprietary_end_date": "2020-01-01 00:00:00",
         "with_science": "true",
         "daxa_origin": "generated",
     }
     return {**usual, "observation_id": obs_id, "ra": ra, "dec": dec, "start_utc": start, "duration": duration, **more}
+
+
+def _end(start: str, duration: float) -> str:
+    return f"{datetime.fromisoformat(start) + timedelta(seconds=duration):%Y-%m-%d %H:%M:%S}"
 
 
 def heasarc_row(xsa: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,8 +76,8 @@ def heasarc_row(xsa: Mapping[str, Any]) -> dict[str, Any]:
         "ra": xsa["ra"],
         "dec": xsa["dec"],
         "time": mjd(xsa["start_utc"]),
-        "end_time": mjd(xsa["end_utc"]),
-        "status": "archived",
+        "end_time": mjd(xsa.get("end_utc") or _end(xsa["start_utc"], xsa["duration"])),
+        "status": "archived" if xsa["with_science"] == "true" else "observed",
         "duration": xsa["duration"],
         "public_date": 416_422 if public >= NO_DATE else int(mjd(public)),
         "data_in_heasarc": "Y",
