@@ -4,7 +4,7 @@ from astropy.coordinates import SkyCoord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daxa.mission.regions import region_test
+from daxa.mission.regions import region_of
 from tests.fuzz.common import LATIN, TEXT, fuzzed, mutated, only_typed
 
 PLACES = SkyCoord([0.0, 10.0, 180.0, 359.9], [0.0, 0.3, -90.0, 90.0], unit="deg")
@@ -20,7 +20,7 @@ WORD = st.one_of(
 
 def check(text):
     with only_typed():
-        inside = region_test(text)(PLACES)
+        inside = region_of(text).inside(PLACES)
         assert inside.shape == (4,) and inside.dtype == bool
 
 

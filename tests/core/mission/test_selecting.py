@@ -186,9 +186,15 @@ async def test_target_types(mission, lab):
 
 
 def test_the_taxonomy_can_be_shown(lab, capsys):
-    lab.Lab.show_allowed_target_types()
+    lab.Lab.show_allowed_target_types("simple")
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 23 and lines[0].split() == ["Target", "Type", "Description"]
+    lab.Lab.show_allowed_target_types()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 * 22 + 1 and lines[1].startswith("│ Target Type │ Description ")
+    assert lines[2][0] == "╞" and len({len(line) for line in lines}) == 1
+    with pytest.raises(ex.InvalidParameterError, match="fancy_grid"):
+        lab.Lab.show_allowed_target_types("html")
 
 
 @pytest.mark.parametrize(

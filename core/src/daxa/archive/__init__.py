@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from daxa.archive.archive import Archive
+    from daxa.archive.assemble import assemble_archive_from_positions
     from daxa.archive.running import RunSummary
 
 
@@ -19,7 +20,11 @@ def __getattr__(name: str) -> Any:
         from daxa.archive.running import RunSummary
 
         return RunSummary
+    if name == "assemble_archive_from_positions":
+        from daxa.archive.assemble import assemble_archive_from_positions
+
+        return assemble_archive_from_positions
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["Archive", "RunSummary"]
+__all__ = ["Archive", "RunSummary", "assemble_archive_from_positions"]

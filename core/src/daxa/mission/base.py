@@ -176,15 +176,17 @@ class Mission(ProductPaths):
         if not self._operations:
             warnings.warn(f"No filter of {self.pretty_name} is recorded; nothing is updated.", stacklevel=2)
             return
+        for one in self._operations:
+            self.refuse_unknown_filter(one.name, one.arguments)
         await self.load()
-        before, operations = self.state, self.filtering_operations
+        before, operations = self._state_before(), self.filtering_operations
         kind, locked, held = self._downloaded_type, self._locked, self._selection()
         self._locked = False
         try:
             await self.load(refresh=True)
             self.reset_filter()
-            for one in operations:
-                await self._replay(one["name"], one["arguments"])
+            for operation in operations:
+                await self._replay(operation["name"], operation["arguments"])
         except BaseException:
             self._put_back(held)
             raise
@@ -194,6 +196,11 @@ class Mission(ProductPaths):
         self._downloaded_type = kind
         if download_new and kind is not None and self._updated["any_obs_add"]:
             await self.download(download_products="preprocessed" in kind, download_raw="raw" in kind.split("+"))
+
+    def _state_before(self) -> MissionState:
+        """The selection that an update is compared with: the saved one, if no filter was applied since."""
+        saved = self._restored
+        return saved if saved is not None and len(saved.filtering_operations) == len(self._operations) else self.state
 
     async def _replay(self, name: str, arguments: Mapping[str, Any]) -> None:
         if name == "filter_array":
@@ -256,9 +263,13 @@ class Mission(ProductPaths):
             reasons.append(f"{one.name} {'lets it through' if checked in one.passed else 'leaves it out'}.")
         if not row.get("proprietary_usable", True):
             reasons.append(f"It is not public; the date is {row.get('proprietary_end_date')}.")
+        selected = bool((rows & self._selected).any())
+        if self._restored is not None and any(one.passed is None for one in self._operations):
+            was = "selected" if checked in set(self._restored.selected_obs) else "not selected"
+            reasons.append(f"It was {was} when the selection was saved.")
         if not reasons:
             reasons.append("No filter was applied." if not self._operations else "It was selected earlier.")
-        return Explanation(checked, bool((rows & self._selected).any()), tuple(reasons))
+        return Explanation(checked, selected, tuple(reasons))
 
     def __repr__(self) -> str:
         if not self.loaded:
@@ -294,6 +305,5 @@ def changes(before: MissionState, after: MissionState, *, has_proprietary: bool)
 
 
 def _changed(before: MissionState, after: MissionState, what: str) -> dict[str, bool]:
-    old = dict(zip(before.selected_obs, getattr(before, what), strict=True))
-    new = dict(zip(after.selected_obs, getattr(after, what), strict=True))
+    old, new = (dict(zip(one.selected_obs, getattr(one, what), strict=False)) for one in (before, after))
     return {obs_id: value for obs_id, value in new.items() if obs_id in old and old[obs_id] != value}

@@ -156,9 +156,20 @@ class Declared:
         return list(self.instruments)
 
     @staticmethod
-    def show_allowed_target_types() -> None:
-        """Print the taxonomy of target types."""
-        print(target_types_table())  # noqa: T201 - printing is its purpose
+    def show_allowed_target_types(table_format: str = "fancy_grid") -> None:
+        """Print the taxonomy of target types.
+
+        Parameters
+        ----------
+        table_format : {"fancy_grid", "grid", "github", "simple", "plain"}
+            How the table looks.
+
+        Raises
+        ------
+        InvalidParameterError
+            If there is no such format.
+        """
+        print(target_types_table(table_format))  # noqa: T201 - printing is its purpose
 
     # --- ObsIDs -----------------------------------------------------------------------------------------------------
 

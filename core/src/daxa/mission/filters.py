@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any
 
 from daxa.exceptions import (
@@ -41,7 +41,9 @@ class Filters(Joining):
         NoObsAfterFilterError
             If none would be left.
         """
-        wanted = self.normalise_obs_ids(allowed_obs_ids)
+        from daxa.mission.inputs import as_flag
+
+        wanted, invert = self.normalise_obs_ids(allowed_obs_ids), as_flag(invert, "invert")
         await self.load()
         mask = self._rows_of(wanted)
         self.apply(~mask if invert else mask, f"the ObsIDs {', '.join(wanted[:5])}{' ...' if len(wanted) > 5 else ''}")
@@ -104,12 +106,13 @@ class Filters(Joining):
         NoObsAfterFilterError
             If none would be left.
         """
-        from daxa.mission.inputs import as_positions
+        from daxa.mission.inputs import as_flag, as_positions
 
         given = as_positions(positions, self.frame)
         self._check_radii(search_distance, given)
+        info = as_flag(return_pos_obs_info, "return_pos_obs_info")
         await self.load()
-        return self._near(given, search_distance, info=return_pos_obs_info)
+        return self._near(given, search_distance, info=info)
 
     @filtering
     async def filter_on_name(
@@ -144,21 +147,21 @@ class Filters(Joining):
         NoObsAfterFilterError
             If none would be left.
         """
+        from daxa.mission.inputs import as_flag, as_positions
         from daxa.mission.names import resolve_names
 
-        names: list[Any] = [object_name] if isinstance(object_name, str) else list(object_name)
-        if not names or not all(isinstance(one, str) and one.strip() for one in names):
-            raise ParameterTypeError(
-                f"{object_name!r} does not name objects.", expected="a name, or a list of names", remedy="correct it"
-            )
+        names = _names(object_name)
+        parse, info = as_flag(parse_name, "parse_name"), as_flag(return_pos_obs_info, "return_pos_obs_info")
         by_name: Any = search_distance
-        if isinstance(by_name, Sequence) and not isinstance(by_name, str) and len(by_name) != len(names):
+        if _per_position(by_name) and len(by_name) != len(names):
             raise InvalidParameterError(
                 f"{len(by_name)} search distances are given for {len(names)} names.",
                 expected="one for all, or one for each name",
                 remedy="correct the list",
             )
-        resolved = await resolve_names(names, self.context, self.frame, parse=parse_name)
+        if not _per_position(by_name):
+            self._check_radii(by_name, as_positions([0.0, 0.0], self.frame))  # before anybody is asked
+        resolved = await resolve_names(names, self.context, self.frame, parse=parse)
         lost = [name for name, one in zip(names, resolved, strict=True) if one is None]
         kept = [index for index, one in enumerate(resolved) if one is not None]
         if not kept:
@@ -170,14 +173,13 @@ class Filters(Joining):
             )
         if lost:
             warnings.warn(f"No name service knows {', '.join(map(repr, lost))}; passed over.", stacklevel=2)
-        from daxa.mission.inputs import as_positions
-
         await self.load()
         positions = as_positions([resolved[index] for index in kept], self.frame)
-        if lost and _per_position(by_name):
-            by_name = [by_name[index] for index in kept]
-        self._check_radii(by_name, positions)
-        found = self._near(positions, by_name, info=return_pos_obs_info)
+        if _per_position(by_name):
+            every = list(by_name)
+            by_name = [every[index] for index in kept]
+            self._check_radii(by_name, positions)
+        found = self._near(positions, by_name, info=info)
         if found is not None:
             found["pos_ind"] = [kept[index] for index in found["pos_ind"]]
         return found
@@ -200,10 +202,10 @@ class Filters(Joining):
         NoObsAfterFilterError
             If none would be left.
         """
-        from daxa.mission.inputs import as_window
+        from daxa.mission.inputs import as_flag, as_window
         from daxa.mission.selection import in_window
 
-        window = as_window(start_datetime, end_datetime)
+        window, over_run = as_window(start_datetime, end_datetime), as_flag(over_run, "over_run")
         await self.load()
         start, end = (self._table[name].to_numpy() for name in ("start", "end"))
         self.apply(in_window(start, end, window, over_run=over_run), f"the time from {window[0]} to {window[1]}")
@@ -277,7 +279,7 @@ class Filters(Joining):
         """
         import numpy as np
 
-        from daxa.mission.inputs import as_positions, as_times, as_window, is_one_time
+        from daxa.mission.inputs import as_flag, as_positions, as_times, as_window, is_one_time
         from daxa.mission.selection import in_window
 
         if is_one_time(start_datetimes) != is_one_time(end_datetimes):
@@ -296,23 +298,30 @@ class Filters(Joining):
             )
         windows = np.array([as_window(*pair) for pair in zip(starts, ends, strict=True)], dtype="M8[us]")
         self._check_radii(search_distance, given)
+        over_run, info = as_flag(over_run, "over_run"), as_flag(return_obs_info, "return_obs_info")
         await self.load()
-        pairs = self._pairs(given, search_distance)
-        start, end = (self._table[name].to_numpy()[pairs.rows] for name in ("start", "end"))
-        window = (windows[pairs.positions, 0], windows[pairs.positions, 1])
-        pairs = pairs.where(in_window(start, end, window, over_run=over_run))
+        start, end = (self._table[name].to_numpy() for name in ("start", "end"))
+
+        def within(position: Any, row: Any) -> Any:
+            window = (windows[position, 0], windows[position, 1])
+            return in_window(start[row], end[row], window, over_run=over_run)
+
+        pairs = self._pairs(given, search_distance, within)
         self.apply(pairs.row_mask(len(self._table)), f"{len(given)} positions with their times")
-        return self._associations(given, pairs) if return_obs_info else None
+        return self._associations(given, pairs) if info else None
 
     @filtering
     async def filter_on_region(self, region: Any) -> None:
-        """Select observations whose centre lies in a region of the sky.
+        """Select observations whose centre lies in a region of the sky, or whose footprint does in part.
+
+        Where the mission's catalogue has a column ``footprint`` (STC-S texts of the sky that each observation covers),
+        it is enough that a part of the footprint lies in the region; otherwise the centre decides.
 
         Parameters
         ----------
         region : mocpy.MOC, str or regions.SkyRegion
-            A MOC; the text of an STC-S circle or polygon, e.g. ``"POLYGON ICRS 10 0 12 0 11 2"``; or a circle, ellipse,
-            rectangle or polygon of the package ``regions``.
+            A MOC; the text of an STC-S circle or polygon, e.g. ``"POLYGON ICRS 10 0 12 0 11 2"``, or of a Union; or a
+            circle, ellipse, rectangle or polygon of the package ``regions``.
 
         Raises
         ------
@@ -321,11 +330,12 @@ class Filters(Joining):
         NoObsAfterFilterError
             If none would be left.
         """
-        from daxa.mission.regions import region_test
+        from daxa.mission.regions import region_of
 
-        inside = region_test(region)
+        wanted = region_of(region)
         await self.load()
-        self.apply(inside(self.ra_decs), "the region")
+        footprints = list(self._table["footprint"]) if "footprint" in self._table.columns else None
+        self.apply(wanted.selects(self.ra_decs, footprints), "the region")
 
     @filtering
     async def exclude_proprietary(self) -> None:
@@ -343,10 +353,17 @@ class Filters(Joining):
             self.apply(np.asarray(self._table["proprietary_usable"], dtype=bool), "what is public")
 
 
+def _names(given: Any) -> list[str]:
+    names = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else []
+    if not names or not all(isinstance(one, str) and one.strip() for one in names):
+        raise ParameterTypeError(
+            f"{given!r} does not name objects.", expected="a name, or a list of names", remedy="correct it"
+        )
+    return names
+
+
 def _per_position(distance: Any) -> bool:
-    return (
-        distance is not None
-        and not isinstance(distance, str | Mapping)
-        and getattr(distance, "isscalar", False) is False
-        and hasattr(distance, "__getitem__")
-    )
+    """Whether search distances are several, one for each position."""
+    if isinstance(distance, str | Mapping) or getattr(distance, "shape", None) == ():
+        return False
+    return isinstance(distance, Iterable) and isinstance(distance, Sized)

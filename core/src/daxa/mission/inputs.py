@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from astropy.coordinates import SkyCoord
+from astropy.coordinates import ConvertError, SkyCoord
 from astropy.table import Table
 from astropy.time import Time
 from astropy.units import Quantity, UnitConversionError, deg
@@ -54,15 +54,36 @@ def _bad_positions(given: Any, why: str) -> ParameterTypeError:
     return ParameterTypeError(f"{text[:120]} cannot be positions: {why}.", expected=_FORMS, remedy="correct them")
 
 
+def as_flag(value: Any, what: str) -> bool:
+    """Return a flag.
+
+    Raises
+    ------
+    ParameterTypeError
+        If it is neither True nor False.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ParameterTypeError(f"{what} is {value!r}.", expected="True or False", remedy="correct it", value=value)
+    return bool(value)
+
+
 def _column(table: Any, names: Sequence[str], wanted: str) -> NDArray[np.float64]:
     found = [name for name in names if str(name).lower() == wanted]
     if len(found) != 1:
         raise _bad_positions(list(names), f"the table has {len(found) or 'no'} columns called {wanted}")
     column = table[found[0]]
+    if isinstance(column, np.ma.MaskedArray):
+        column = np.ma.filled(column.astype(np.float64), np.nan)
     unit = getattr(column, "unit", None)
-    values: NDArray[np.float64] = np.asarray(
-        Quantity(column).to_value(deg) if unit is not None else column, dtype=np.float64
-    )
+    values: NDArray[np.float64]
+    try:
+        values = np.asarray(Quantity(column).to_value(deg) if unit is not None else column, dtype=np.float64)
+    except UnitConversionError as problem:
+        raise NotAnAngleError(
+            f"The column {found[0]!r} is in {unit}.", expected="an angle", remedy="correct the unit"
+        ) from problem
+    except (TypeError, ValueError) as problem:
+        raise _bad_positions(list(names), f"the column {found[0]!r} holds something else: {problem}") from problem
     return values
 
 
@@ -85,7 +106,7 @@ def as_skycoord(given: Any, frame: str) -> SkyCoord:
         if isinstance(given, Iterable) and not isinstance(given, str | np.ndarray | Quantity | Mapping):
             given = list(given)
             if given and all(isinstance(one, SkyCoord) for one in given):
-                return SkyCoord([one.transform_to(frame) for one in given])
+                return SkyCoord([moved(one, frame) for one in given])
         try:
             pairs = Quantity(given, deg).value if _has_units(given) else np.asarray(given, dtype=np.float64)
         except UnitConversionError as problem:
@@ -97,13 +118,48 @@ def as_skycoord(given: Any, frame: str) -> SkyCoord:
         if pairs.ndim not in (1, 2) or pairs.shape[-1] != 2:
             raise _bad_positions(given, f"the shape is {pairs.shape}")
         ra, dec = pairs[..., 0], pairs[..., 1]
+    refuse_off_sky(ra, dec)
+    return SkyCoord(ra, dec, unit="deg", frame=frame)
+
+
+def refuse_off_sky(ra: Any, dec: Any) -> None:
+    """Raise if a position in degrees is not on the sky.
+
+    Raises
+    ------
+    InvalidParameterError
+        If one is not finite, or beyond a pole.
+    """
     if not (np.isfinite(ra).all() and np.isfinite(dec).all() and (np.abs(dec) <= 90).all()):
         raise InvalidParameterError(
             "Some positions are not on the sky.",
             expected="finite degrees, declinations from -90 to 90",
             remedy="correct the positions; right ascension comes first",
         )
-    return SkyCoord(ra, dec, unit="deg", frame=frame)
+
+
+def _plain(frame: str) -> Any:
+    return SkyCoord(0, 0, unit="deg", frame=frame).frame.replicate_without_data()
+
+
+def moved(places: SkyCoord, frame: Any) -> SkyCoord:
+    """Turn positions into another frame.
+
+    Raises
+    ------
+    InvalidParameterError
+        If theirs lacks what that needs.
+    """
+    if places.is_equivalent_frame(_plain(frame) if isinstance(frame, str) else frame):
+        return places  # a rotation there and back would not leave the poles where they are
+    try:
+        return places.transform_to(frame, merge_attributes=False)  # an equinox given with FK4 is not one of FK5
+    except (ConvertError, AttributeError, ValueError) as problem:  # AltAz without a place asks None for it
+        raise InvalidParameterError(
+            f"Positions in the frame {places.name} cannot be turned into {frame}: {problem}.",
+            expected="a frame of the sky, such as icrs, fk5 or galactic",
+            remedy="give the frame all that it needs, or convert the positions",
+        ) from problem
 
 
 def _has_units(given: Any) -> bool:
@@ -120,11 +176,13 @@ def as_positions(given: Any, frame: str) -> Positions:
     ParameterTypeError, InvalidParameterError
         If they cannot be understood, are not on the sky, or there are none.
     """
-    coordinates = as_skycoord(given, frame).transform_to(frame)
+    coordinates = moved(as_skycoord(given, frame), frame)
     ra = np.atleast_1d(np.asarray(coordinates.ra.deg, dtype=np.float64))
     dec = np.atleast_1d(np.asarray(coordinates.dec.deg, dtype=np.float64))
     if ra.ndim != 1 or len(ra) == 0:
-        raise InvalidParameterError("No positions are given.", expected=_FORMS, remedy="give at least one")
+        shape = f"Positions of the shape {ra.shape}" if ra.ndim != 1 else "No positions"
+        raise InvalidParameterError(f"{shape} are given.", expected=_FORMS, remedy="give a list of at least one")
+    refuse_off_sky(ra, dec)
     return Positions(ra, dec, bool(coordinates.isscalar))
 
 
@@ -179,10 +237,12 @@ def as_radii(value: Any, positions: Positions) -> float | NDArray[np.float64]:
     InvalidParameterError
         If there is not one for each position.
     """
+    if isinstance(value, np.ndarray) and value.ndim == 0 and not isinstance(value, Quantity):
+        value = value.item()
     scalar = isinstance(value, str | numbers.Real) or (isinstance(value, Quantity) and value.isscalar)
     if scalar or not isinstance(value, Iterable):
         return as_degrees(value)
-    radii = np.array([as_degrees(one) for one in value], dtype=np.float64)
+    radii = _many_degrees(value)
     if positions.single or len(radii) != len(positions):
         raise InvalidParameterError(
             f"{len(radii)} search distances are given for {'one' if positions.single else len(positions)}"
@@ -191,6 +251,19 @@ def as_radii(value: Any, positions: Positions) -> float | NDArray[np.float64]:
             remedy="correct the list",
         )
     return radii
+
+
+def _many_degrees(values: Iterable[Any]) -> NDArray[np.float64]:
+    """Read angles one by one, unless they are in one array, of which only the worst one must be looked at."""
+    if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "fiu" and len(values):
+        plain = values.value if isinstance(values, Quantity) else values
+        worst = values[int(np.argmin(np.where(np.isfinite(plain), plain, -np.inf)))]
+        as_degrees(worst)
+        many: NDArray[np.float64] = np.asarray(
+            values.to_value(deg) if isinstance(values, Quantity) else values, dtype=np.float64
+        )
+        return many
+    return np.array([as_degrees(one) for one in values], dtype=np.float64)
 
 
 def as_radii_by_instrument(value: Mapping[Any, Any], known: Sequence[str], chosen: Sequence[str]) -> dict[str, float]:
@@ -227,7 +300,12 @@ def as_time(value: Any, what: str = "a time") -> np.datetime64:
         If the text is not a time.
     """
     if isinstance(value, Time) and value.isscalar:
-        value = value.utc.to_datetime()
+        try:
+            value = value.utc.to_datetime()
+        except ValueError as problem:  # a leap second, or a year that a calendar does not have
+            raise InvalidParameterError(
+                f"{value!r} is not {what}: {problem}.", expected="such as '2019-12-01 00:00:00'", remedy="correct it"
+            ) from problem
     if not isinstance(value, datetime | str | np.datetime64):
         raise ParameterTypeError(
             f"{value!r} is not {what}.", expected="a datetime, an ISO text or a Time", remedy="correct it"

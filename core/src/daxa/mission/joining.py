@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from daxa.mission.inputs import Positions
-    from daxa.mission.selection import Pairs
+    from daxa.mission.selection import Keep, Pairs
 
 
 class Joining(Selected):
@@ -35,7 +35,7 @@ class Joining(Selected):
                     expected="one search distance, or one for each position",
                     remedy="do not give them by instrument",
                 )
-            as_radii_by_instrument(distance, self.instruments, self._instruments)
+            as_radii_by_instrument(distance, self.instruments, self._seeing())
         elif distance is not None:
             as_radii(distance, positions)
             if several:
@@ -44,6 +44,11 @@ class Joining(Selected):
                     " for all of them.",
                     stacklevel=2,
                 )
+
+    def _seeing(self) -> list[str]:
+        """Chosen instruments that have a field of view; gratings have none."""
+        declared = self.declared_fov
+        return [inst for inst in self._instruments if not isinstance(declared, Mapping) or inst in declared]
 
     def _radii(self, distance: Any, positions: Positions) -> Any:
         """Search distances in degrees, as :func:`daxa.mission.selection.match` takes them."""
@@ -63,7 +68,7 @@ class Joining(Selected):
                 return 1.2 * as_degrees(declared)
             by_inst = {inst: 1.2 * as_degrees(one) for inst, one in declared.items()}
         elif isinstance(distance, Mapping):
-            by_inst = as_radii_by_instrument(distance, self.instruments, self._instruments)
+            by_inst = as_radii_by_instrument(distance, self.instruments, self._seeing())
         else:
             radii = as_radii(distance, positions)
             return radii[:, np.newaxis] if isinstance(radii, np.ndarray) else radii
@@ -91,12 +96,18 @@ class Joining(Selected):
         ra, dec = (self._table[name].to_numpy()[rows] for name in ("ra", "dec"))
         return rows, unit_vectors(ra, dec), unit_vectors(positions.ra, positions.dec), radii
 
-    def _pairs(self, positions: Positions, distance: Any) -> Pairs:
+    def _pairs(self, positions: Positions, distance: Any, keep: Keep | None = None) -> Pairs:
+        """Pairs of positions and selected rows; `keep` says which of them count."""
+        import numpy as np
+
         from daxa.mission.selection import Pairs, match
 
         rows, vectors, centres, radii = self._join(positions, distance)
-        found = match(vectors, centres, radii) if len(rows) else _nothing()
-        return Pairs(found.positions, rows[found.rows])
+        if not len(rows):
+            return Pairs(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+        kept = None if keep is None else (lambda position, row: keep(position, rows[row]))
+        found = match(vectors, centres, radii, kept)
+        return Pairs(found.positions, rows.astype(found.rows.dtype)[found.rows])
 
     def _near(self, positions: Positions, distance: Any, *, info: bool) -> DataFrame | None:
         """Apply the filter on positions; return the table of associations if it is asked for."""
@@ -130,12 +141,3 @@ class Joining(Selected):
                 "ObsIDs": [",".join(obs_ids[rows]) for rows in groups],
             }
         )
-
-
-def _nothing() -> Pairs:
-    """Return no pairs."""
-    import numpy as np
-
-    from daxa.mission.selection import Pairs
-
-    return Pairs(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))

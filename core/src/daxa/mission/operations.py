@@ -4,129 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
 from daxa.exceptions import IncompatibleSaveError, InvalidParameterError, MissingFileError, StorageError
+from daxa.mission.encoding import decode, encode
 
-_TIME: Final = "%Y-%m-%d %H:%M:%S.%f"
+__all__ = ["MissionState", "decode", "encode", "read_state", "write_state"]
 
-
-def encode(value: Any) -> Any:
-    """Turn an argument of a filter into JSON, as DAXA does, and what DAXA could not write in the same manner."""
-    if value is None or isinstance(value, str | bool | int | float):
-        return value
-    if isinstance(value, datetime):
-        return {"datetime": _naive(value).strftime(_TIME)}
-    if isinstance(value, Mapping):
-        return {str(key): encode(one) for key, one in value.items()}
-    if isinstance(value, tuple | set | frozenset):
-        value = list(value)
-    if isinstance(value, list):
-        if value and all(isinstance(one, datetime) for one in value):
-            return {"datetime_list": [_naive(one).strftime(_TIME) for one in value]}
-        return [encode(one) for one in value]
-    return _encode_arrays(value)
-
-
-def _naive(value: datetime) -> datetime:
-    from datetime import UTC
-
-    return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
-
-
-def _encode_arrays(value: Any) -> Any:
-    import numpy as np
-    import pandas as pd
-    from astropy.coordinates import SkyCoord
-    from astropy.table import Table
-    from astropy.time import Time
-    from astropy.units import Quantity
-
-    from daxa.mission.inputs import as_skycoord
-
-    if isinstance(value, Quantity):
-        if value.isscalar:
-            return {"quantity": f"{float(value.value)!r} {value.unit}".strip()}
-        return {"quantity": {"value": value.value.tolist(), "unit": str(value.unit)}}
-    if isinstance(value, pd.DataFrame | Table):
-        value = as_skycoord(value, "icrs")
-    if isinstance(value, SkyCoord):
-        plain = value.name == "icrs" or (value.name == "fk5" and value.equinox.value == "J2000.000")
-        coordinates = value if plain else value.transform_to("icrs")
-        ra, dec = (np.asarray(one.deg).tolist() for one in (coordinates.ra, coordinates.dec))
-        return {"skycoord": {"ra": ra, "dec": dec, "frame": coordinates.name}}
-    if isinstance(value, Time):
-        return encode(value.utc.to_datetime().tolist() if not value.isscalar else value.utc.to_datetime())
-    if isinstance(value, np.datetime64):
-        return encode(pd.Timestamp(value).to_pydatetime())
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind == "M":
-            return encode(value.astype("M8[us]").tolist())
-        if value.dtype == object and value.size and isinstance(value.flat[0], datetime):
-            return encode(value.tolist())
-        return {"ndarray": encode(value.tolist())}
-    if isinstance(value, np.generic):
-        return encode(value.item())
-    if hasattr(value, "tolist"):
-        return encode(value.tolist())
-    return str(value)
-
-
-def decode(value: Any) -> Any:
-    """Turn JSON back into an argument of a filter."""
-    if isinstance(value, list):
-        return [decode(one) for one in value]
-    if not isinstance(value, Mapping):
-        return value
-    if len(value) == 1:
-        ((mark, inner),) = value.items()
-        reader = _READERS.get(mark)
-        if reader is not None:
-            return reader(inner)
-    return {key: decode(one) for key, one in value.items()}
-
-
-def _read_time(text: str) -> datetime:
-    return datetime.strptime(text, _TIME)
-
-
-def _read_quantity(inner: Any) -> Any:
-    from astropy.units import Quantity
-
-    if isinstance(inner, Mapping):
-        return Quantity(inner["value"], inner["unit"])
-    text = str(inner).strip()
-    if text.startswith("["):  # DAXA writes arrays as text and cannot read them again
-        numbers, _, unit = text[1:].partition("]")
-        return Quantity([float(one) for one in numbers.replace(",", " ").split()], unit.strip())
-    return Quantity(text)
-
-
-def _read_skycoord(inner: Mapping[str, Any]) -> Any:
-    from astropy.coordinates import SkyCoord
-
-    return SkyCoord(inner["ra"], inner["dec"], unit="deg", frame=inner["frame"])
-
-
-def _read_array(inner: Any) -> Any:
-    import numpy as np
-
-    return np.array(decode(inner))
-
-
-_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "datetime": _read_time,
-    "datetime_list": lambda inner: [_read_time(one) for one in inner],
-    "quantity": _read_quantity,
-    "skycoord": _read_skycoord,
-    "ndarray": _read_array,
-}
+_CUT: Final = re.compile(r'"(\w+)":\s*[\[{]?\s*(?:"\w+":\s*)?$')
+"""The end of a state that DAXA could not write to its end: the key of what has no form in JSON."""
 
 
 @frozen(kw_only=True)
@@ -197,14 +89,22 @@ class MissionState:
         IncompatibleSaveError
             If an argument makes no sense.
         """
-        try:
-            return [{"name": one["name"], "arguments": decode(one["arguments"])} for one in self.filtering_operations]
-        except Exception as problem:
-            raise IncompatibleSaveError(
-                f"A filter of the state of {self.name} cannot be read: {type(problem).__name__}: {problem}.",
-                expected="arguments as Mission.save writes them",
-                remedy="apply the filters anew",
-            ) from problem
+        return [{"name": one["name"], "arguments": self._decoded(one)} for one in self.filtering_operations]
+
+    def _decoded(self, operation: Mapping[str, Any]) -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
+        for name, value in operation["arguments"].items():
+            try:
+                arguments[name] = decode(value)
+            except Exception as problem:
+                raise IncompatibleSaveError(
+                    f"The argument {name!r} of {operation['name']} in the state of {self.name} cannot be read:"
+                    f" {type(problem).__name__}: {problem}.",
+                    expected="arguments as Mission.save writes them",
+                    remedy="apply the filters anew",
+                    value=value,
+                ) from problem
+        return arguments
 
 
 _KEYS: Final = (
@@ -232,6 +132,12 @@ def _fault(given: Any) -> str:
     operations: Sequence[Any] = given.get("filtering_operations", [])
     if not all(isinstance(one, Mapping) and {"name", "arguments"} <= set(one) for one in operations):
         return "an operation lacks its name or its arguments"
+    if not all(isinstance(one["name"], str) and isinstance(one["arguments"], Mapping) for one in operations):
+        return "the name of an operation is no text, or its arguments have no names"
+    for key in ("science_usable", "proprietary_usable"):
+        flags = given.get(key, [])
+        if flags and len(flags) != len(given.get("selected_obs", [])):
+            return f"{key} has {len(flags)} entries for {len(given.get('selected_obs', []))} observations"
     return ""
 
 
@@ -245,15 +151,19 @@ def read_state(path: Path) -> MissionState:
     IncompatibleSaveError
         If it is something else.
     """
+    text = ""
     try:
-        given = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        given = json.loads(text)
     except FileNotFoundError as problem:
         raise MissingFileError(
             f"There is no state file {path}.", expected="a file written by Mission.save", remedy="correct the path"
         ) from problem
     except (OSError, ValueError, RecursionError) as problem:
+        cut = _CUT.search(text.rstrip())
+        why = f"it breaks off at {cut[1]!r}, which DAXA could not write" if cut else f"{problem}"
         raise IncompatibleSaveError(
-            f"{path} cannot be read: {problem}.", expected="JSON of Mission.save", remedy="name another file"
+            f"{path} cannot be read: {why}.", expected="JSON of Mission.save", remedy="name another file"
         ) from problem
     return MissionState.from_json(given, str(path))
 

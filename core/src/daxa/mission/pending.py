@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from attrs import define, field
@@ -163,6 +163,19 @@ class Marked(Protocol):
 M = TypeVar("M", bound=Marked)
 
 
+def held(value: Any) -> Any:
+    """Return an argument as it is now: what its caller does to it later does not change what was asked, or recorded."""
+    if isinstance(value, Iterator):
+        return list(value)
+    if type(value) in (list, tuple):
+        return type(value)(held(one) for one in value)
+    if type(value) is dict:
+        return {key: held(one) for key, one in value.items()}
+    if type(value).__name__ in ("ndarray", "DataFrame", "Table", "QTable", "Quantity", "Series"):
+        return value.copy()
+    return value
+
+
 def filtering(
     method: Callable[Concatenate[M, P], Coroutine[Any, Any, R]],
 ) -> Callable[Concatenate[M, P], PendingCall[R]]:
@@ -171,21 +184,28 @@ def filtering(
     What is recorded are the arguments the method really used, defaults included.
     """
     signature = inspect.signature(method)
+    again: Callable[..., Coroutine[Any, Any, R]] = method
 
     def call(mission: M, /, *args: P.args, **kwargs: P.kwargs) -> PendingCall[R]:
         arguments = signature.bind(mission, *args, **kwargs)  # a wrong call is told at once
         arguments.apply_defaults()
-        used = dict(list(arguments.arguments.items())[1:])
+        used = {name: held(one) for name, one in list(arguments.arguments.items())[1:]}
         description = describe(method.__name__, args, kwargs)
         mission.refuse_if_locked(description)
 
         async def work() -> R:
             mission.refuse_if_locked(description)
-            result = await method(mission, *args, **kwargs)
+            result = await again(mission, **used)
             mission.record(method.__name__, used)
             return result
 
         return PendingCall(mission.marks, description, work)
 
     functools.update_wrapper(call, method)
+    call.is_filter = True  # type: ignore[attr-defined]
     return call
+
+
+def is_filter(cls: type, name: str) -> bool:
+    """Whether a class has a filter of a name."""
+    return getattr(getattr(cls, name, None), "is_filter", False) is True

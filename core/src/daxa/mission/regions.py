@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from astropy.coordinates import SkyCoord, SkyOffsetFrame
-from astropy.units import Quantity, deg
+from astropy.coordinates import ConvertError, Latitude, Longitude, SkyCoord, SkyOffsetFrame
+from astropy.units import Quantity, UnitConversionError, deg
+from attrs import frozen
 from numpy.typing import NDArray
 
 from daxa.exceptions import InvalidParameterError, ParameterTypeError
-from daxa.mission.inputs import as_skycoord
-from daxa.mission.selection import in_rectangle, rectangle_corners, separations, unit_vectors
+from daxa.mission.inputs import as_skycoord, moved, refuse_off_sky
+from daxa.mission.selection import in_rectangle, rectangle_corners
+from daxa.mission.shapes import Circle, Floats, Mask, Polygon, Shape, touch_any
+from daxa.mission.stcs import read_stcs, vectors_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Test = Callable[[SkyCoord], NDArray[np.bool_]]
-
-_FRAMES = {"ICRS": "icrs", "FK5": "fk5", "J2000": "fk5", "FK4": "fk4", "B1950": "fk4", "GALACTIC": "galactic"}
-_FLAVOURS = {"GEOCENTER", "BARYCENTER", "TOPOCENTER", "UNKNOWNREFPOS", "SPHERICAL2"}
+_SIDES: Final = 64
+"""Corners of the polygon that stands for each side of a rectangle, and four times as many for an ellipse."""
 
 
 # --- rectangles ----------------------------------------------------------------------------------------------------
@@ -41,8 +44,8 @@ def rectangle(lower: Any, upper: Any, frame: str) -> tuple[Callable[[DataFrame],
     def test(table: DataFrame) -> NDArray[np.bool_]:
         lon, lat = table["ra"].to_numpy(), table["dec"].to_numpy()
         if not isinstance(own, str) and not own.is_equivalent_frame(SkyCoord(0, 0, unit="deg", frame=frame).frame):
-            moved = SkyCoord(lon, lat, unit="deg", frame=frame).transform_to(own).spherical
-            lon, lat = moved.lon.wrap_at(360 * deg).to_value(deg), moved.lat.to_value(deg)
+            seen = moved(SkyCoord(lon, lat, unit="deg", frame=frame), own).spherical
+            lon, lat = seen.lon.wrap_at(360 * deg).to_value(deg), seen.lat.to_value(deg)
         return in_rectangle(lon, lat, first, second)
 
     return test, swapped
@@ -59,159 +62,153 @@ def _corner(given: Any, frame: str, own: Any) -> tuple[float, float]:
         raise InvalidParameterError(
             "A corner of a rectangle is several positions.", expected="one position", remedy="give [ra, dec]"
         )
-    place = (given if isinstance(own, str) and given.name == own else given.transform_to(own)).spherical
+    place = moved(given, own).spherical
+    refuse_off_sky(place.lon.deg, place.lat.deg)
     return float(place.lon.wrap_at(360 * deg).to_value(deg)), float(place.lat.to_value(deg))
 
 
 # --- regions -------------------------------------------------------------------------------------------------------
 
 
-def region_test(region: Any) -> Test:
-    """Return the test of a region.
+@frozen(eq=False)
+class Region:
+    """A region of the sky, as two questions.
+
+    Parameters
+    ----------
+    inside : callable
+        Which positions of a SkyCoord lie in it.
+    touches : callable
+        Whether it has a position in common with some shapes.
+    """
+
+    inside: Callable[[SkyCoord], Mask]
+    touches: Callable[[Sequence[Shape]], bool]
+
+    def selects(self, places: SkyCoord, footprints: Sequence[Any] | None = None) -> Mask:
+        """Say which observations belong to it.
+
+        Parameters
+        ----------
+        places : SkyCoord, shape (n,)
+            Their centres.
+        footprints : sequence, shape (n,), optional
+            STC-S texts of the sky they cover: then it is enough that a part of that lies in the region. Where there is
+            none, or it cannot be read, the centre decides.
+        """
+        mask = self.inside(places)
+        unread = 0
+        for index, text in enumerate(() if footprints is None else footprints):
+            if not isinstance(text, str) or not text.strip():
+                continue
+            try:
+                mask[index] = self.touches(read_stcs(text))
+            except InvalidParameterError:
+                unread += 1
+        if unread:
+            warnings.warn(
+                f"The footprints of {unread} observations cannot be read; their centres decide.", stacklevel=2
+            )
+        return mask
+
+
+def region_of(region: Any) -> Region:
+    """Read a region.
 
     Raises
     ------
     ParameterTypeError, InvalidParameterError
-        If the region cannot be understood.
+        If it cannot be understood.
     """
     if isinstance(region, str):
-        return _stcs(region)
+        return _of_shapes(read_stcs(region))
     if hasattr(region, "contains_skycoords"):  # a mocpy.MOC
-        return lambda places: np.asarray(region.contains_skycoords(places.icrs), dtype=bool)
+        return Region(lambda places: np.array(region.contains_skycoords(places.icrs), dtype=bool), _moc_test(region))
     kind = type(region).__name__
-    if kind == "CircleSkyRegion":
-        return _circle(region.center, region.radius.to_value(deg))
-    if kind == "PolygonSkyRegion":
-        return _polygon(region.vertices)
-    if kind == "EllipseSkyRegion":
-        return _ellipse(region)
-    if kind == "RectangleSkyRegion":
-        return _box(region)
+    try:
+        if kind == "CircleSkyRegion":
+            return _of_shapes([Circle(vectors_of(region.center)[0], _size(region, "radius"))])
+        if kind == "PolygonSkyRegion":
+            return _of_shapes([Polygon(vectors_of(region.vertices))])
+        if kind in ("EllipseSkyRegion", "RectangleSkyRegion"):
+            return _with_axes(region, round_one=kind == "EllipseSkyRegion")
+    except (UnitConversionError, ConvertError) as problem:
+        raise InvalidParameterError(
+            f"{region!r} is not a region of the sky: {problem}.", expected="angles and a frame", remedy="correct it"
+        ) from problem
+    hint = "; `pip install daxa-core[moc]` reads it" if isinstance(region, Mapping) and "moc" in region else ""
     raise ParameterTypeError(
-        f"{region!r} is not a region of the sky.",
+        f"{region!r:.200} is not a region of the sky{hint}.",
         expected="a mocpy.MOC, an STC-S text, or a circle, ellipse, rectangle or polygon of `regions`",
         remedy="convert it; pixel regions need to_sky(wcs)",
     )
 
 
-def _circle(centre: SkyCoord, radius: float) -> Test:
-    return lambda places: np.asarray(places.separation(centre).to_value(deg) <= radius, dtype=bool)
+def _of_shapes(shapes: Sequence[Shape]) -> Region:
+    def inside(places: SkyCoord) -> Mask:
+        points = vectors_of(places)
+        found: Mask = np.logical_or.reduce([shape.contains(points) for shape in shapes])
+        return found
+
+    return Region(inside, lambda others: touch_any(shapes, others))
 
 
-def _offsets(region: Any, places: SkyCoord) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Positions relative to a region's centre, along its width and height, in degrees."""
+def _size(region: Any, name: str) -> float:
+    size = float(getattr(region, name).to_value(deg))
+    if not 0 < size < 360:
+        raise InvalidParameterError(
+            f"The {name} of {region!r} is {size:g} degrees.", expected="more than 0, less than 360", remedy="correct it"
+        )
+    return size
+
+
+def _with_axes(region: Any, *, round_one: bool) -> Region:
+    """Read an ellipse or a rectangle: lengths along a great circle through its centre and across."""
+    if not region.center.isscalar:
+        raise InvalidParameterError("A region has several centres.", expected="one", remedy="give one region")
     frame = SkyOffsetFrame(origin=region.center, rotation=-region.angle)
-    moved = places.transform_to(frame).spherical
-    return moved.lon.wrap_at(180 * deg).to_value(deg), moved.lat.to_value(deg)
+    half_x, half_y = _size(region, "width") / 2, _size(region, "height") / 2
+
+    def inside(places: SkyCoord) -> Mask:
+        seen = moved(places, frame).spherical
+        x, y = seen.lon.wrap_at(180 * deg).to_value(deg) / half_x, seen.lat.to_value(deg) / half_y
+        return np.array(x**2 + y**2 <= 1 if round_one else np.maximum(np.abs(x), np.abs(y)) <= 1, dtype=bool)
+
+    @cache
+    def outline() -> Polygon:
+        way = np.linspace(0, 2 * np.pi, 4 * _SIDES, endpoint=False)
+        x, y = np.cos(way), np.sin(way)
+        if not round_one:
+            x, y = (one / np.maximum(np.abs(x), np.abs(y)) for one in (x, y))
+        edge = SkyCoord(x * half_x, np.clip(y * half_y, -90, 90), unit="deg", frame=frame)
+        return Polygon(vectors_of(edge))
+
+    return Region(inside, lambda others: touch_any([outline()], others))
 
 
-def _ellipse(region: Any) -> Test:
-    def test(places: SkyCoord) -> NDArray[np.bool_]:
-        x, y = _offsets(region, places)
-        width, height = region.width.to_value(deg), region.height.to_value(deg)
-        return np.asarray((2 * x / width) ** 2 + (2 * y / height) ** 2 <= 1, dtype=bool)
+def _moc_test(region: Any) -> Callable[[Sequence[Shape]], bool]:
+    """Whether a MOC has a cell in common with some shapes."""
 
-    return test
+    def touches(others: Sequence[Shape]) -> bool:
+        from mocpy import MOC
 
+        for shape in others:
+            size = max(shape.cap[1], 1e-4)
+            depth = int(np.clip(np.ceil(np.log2(58.6 * 64 / size)), 6, 20))
+            lon, lat = _longitudes(shape.centre[np.newaxis] if isinstance(shape, Circle) else shape.corners)
+            if isinstance(shape, Circle):
+                cells = MOC.from_cone(
+                    lon=Longitude(lon[0] * deg), lat=Latitude(lat[0] * deg), radius=shape.radius * deg, max_depth=depth
+                )
+            else:
+                cells = MOC.from_polygon(Longitude(lon * deg), Latitude(lat * deg), max_depth=depth)
+            if not region.intersection(cells).empty():
+                return True
+        return False
 
-def _box(region: Any) -> Test:
-    def test(places: SkyCoord) -> NDArray[np.bool_]:
-        x, y = _offsets(region, places)
-        width, height = region.width.to_value(deg), region.height.to_value(deg)
-        return np.asarray((np.abs(x) <= width / 2) & (np.abs(y) <= height / 2), dtype=bool)
-
-    return test
-
-
-def _polygon(vertices: SkyCoord) -> Test:
-    """Test of a polygon of great circles: the smaller of the two parts it divides the sphere into.
-
-    A position is inside if the sides, seen from it, turn around it once.
-    """
-    corners = unit_vectors(*_degrees(vertices))
-    if len(corners) < 3:
-        raise InvalidParameterError(
-            f"A polygon of {len(corners)} corners.", expected="three corners or more", remedy="correct it"
-        )
-    middle = corners.mean(axis=0)
-    span = separations(corners, np.broadcast_to(middle, corners.shape)).max() if np.linalg.norm(middle) else 180.0
-    if span >= 90:
-        raise InvalidParameterError(
-            "The polygon does not fit into half of the sky.",
-            expected="corners within 90 degrees of their middle",
-            remedy="divide it, or make a MOC of it",
-        )
-
-    def test(places: SkyCoord) -> NDArray[np.bool_]:
-        points = unit_vectors(*_degrees(places.transform_to(vertices.frame)))
-        turned = np.zeros(len(points))
-        on_side = np.zeros(len(points), dtype=bool)
-        for one, other in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-            a, b = (corner - points * (points @ corner)[:, np.newaxis] for corner in (one, other))
-            angle = np.arctan2(np.sum(np.cross(a, b) * points, axis=1), np.sum(a * b, axis=1))
-            turned += angle
-            on_side |= np.isclose(np.abs(angle), np.pi, rtol=0, atol=1e-9)
-        near_side = points @ middle > 0
-        inside: NDArray[np.bool_] = near_side & ((np.abs(turned) > np.pi) | on_side)
-        return inside
-
-    return test
+    return touches
 
 
-def _degrees(places: SkyCoord) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    sphere = places.spherical
-    return np.atleast_1d(sphere.lon.to_value(deg)), np.atleast_1d(sphere.lat.to_value(deg))
-
-
-def _stcs(text: str) -> Test:
-    """Read an STC-S circle or polygon; a Union of them joins them."""
-    words = text.replace("(", " ").replace(")", " ").split()
-    tests: list[Test] = []
-    position = 0
-    while position < len(words):
-        shape = words[position].upper()
-        position += 1
-        if shape == "UNION":
-            while position < len(words) and words[position].upper() not in ("CIRCLE", "POLYGON"):
-                position += 1
-            continue
-        if shape not in ("CIRCLE", "POLYGON"):
-            raise _bad_stcs(text, f"{shape!r} is not a shape it may hold")
-        frame = "icrs"
-        while position < len(words) and words[position].upper() in {*_FRAMES, *_FLAVOURS}:
-            frame = _FRAMES.get(words[position].upper(), frame)
-            position += 1
-        numbers: list[float] = []
-        while position < len(words) and words[position].upper() not in ("CIRCLE", "POLYGON", "UNION"):
-            try:
-                numbers.append(float(words[position]))
-            except ValueError:
-                raise _bad_stcs(text, f"{words[position]!r} is not a number") from None
-            position += 1
-        tests.append(_stcs_shape(text, shape, frame, numbers))
-    if not tests:
-        raise _bad_stcs(text, "it is empty")
-    return lambda places: np.logical_or.reduce([test(places) for test in tests])
-
-
-def _stcs_shape(text: str, shape: str, frame: str, numbers: list[float]) -> Test:
-    if not np.isfinite(numbers).all() or any(
-        abs(lat) > 90 for lat in numbers[1 : 2 if shape == "CIRCLE" else None : 2]
-    ):
-        raise _bad_stcs(text, "a position is not on the sky")
-    if shape == "CIRCLE":
-        if len(numbers) != 3 or numbers[2] < 0:
-            raise _bad_stcs(text, "a circle has a position and a radius")
-        return _circle(SkyCoord(*numbers[:2], unit="deg", frame=frame), numbers[2])
-    if len(numbers) < 6 or len(numbers) % 2:
-        raise _bad_stcs(text, "a polygon has three positions or more")
-    return _polygon(SkyCoord(numbers[::2], numbers[1::2], unit="deg", frame=frame))
-
-
-def _bad_stcs(text: str, why: str) -> InvalidParameterError:
-    return InvalidParameterError(
-        f"{text[:120]!r} is not a region: {why}.",
-        expected="STC-S such as 'POLYGON ICRS 10 0 12 0 11 2' or 'CIRCLE ICRS 10 0 0.5'",
-        remedy="correct the text",
-        value=text,
-    )
+def _longitudes(vectors: Floats) -> tuple[Floats, Floats]:
+    x, y, z = vectors.T
+    return np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))

@@ -21,6 +21,7 @@ from daxa.exceptions import (
 from daxa.mission.catalogue import Catalogue, conformed
 from daxa.mission.catalogued import Catalogued
 from daxa.mission.operations import MissionState, encode, read_state
+from daxa.mission.pending import is_filter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,6 +72,8 @@ class Selected(Catalogued):
         self._downloaded_type: str | None = None
         if save_file_path is not None:
             self._restore(read_state(Path(save_file_path).expanduser()))
+            for one in self._operations:
+                self.refuse_unknown_filter(one.name, one.arguments)
 
     def _restore(self, state: MissionState) -> None:
         """Take over a saved state; the selection follows when the catalogue is loaded."""
@@ -88,6 +91,32 @@ class Selected(Catalogued):
         self._operations = [Operation(one["name"], one["arguments"]) for one in state.decoded_operations()]
         self._restored = state
 
+    def refuse_unknown_filter(self, name: str, arguments: Mapping[str, Any]) -> None:
+        """Raise if a recorded operation is no filter of this mission: nothing else is ever called by its name.
+
+        Raises
+        ------
+        IncompatibleSaveError
+            It names the operation.
+        """
+        import inspect
+
+        why = "" if is_filter(type(self), name) or name == "filter_array" else "there is no such filter"
+        try:
+            if not why and name != "filter_array":
+                inspect.signature(getattr(type(self), name)).bind(self, **arguments)
+            elif not why and "obs_ids" not in arguments:
+                why = "it has no obs_ids"
+        except TypeError as problem:
+            why = str(problem)
+        if why:
+            raise IncompatibleSaveError(
+                f"The recorded filter {name!r} of {self.pretty_name} cannot be applied: {why}.",
+                expected="a filter of the mission, with its parameters",
+                remedy="apply the filters anew",
+                value=name,
+            )
+
     def _take(self, catalogue: Catalogue) -> None:
         """Use a catalogue; keep what is selected by ObsID, or select what a saved state says."""
         kept = list(self._table["ObsID"][self._selected]) if self.loaded else None
@@ -97,7 +126,15 @@ class Selected(Catalogued):
         if kept is not None and (self._operations or self._locked):
             self._mask = self._rows_of(kept)
         elif self._restored is not None:
-            self._mask &= self._rows_of(self._restored.selected_obs)
+            saved = self._rows_of(self._restored.selected_obs)
+            self._mask = saved if self._by_hand else self._mask & saved
+        if self._by_hand:
+            self._of_instruments = self._of_instruments | self._mask
+
+    @property
+    def _by_hand(self) -> bool:
+        """Whether ``filter_array`` was set, which may select what filters never would."""
+        return any(one.name == "filter_array" for one in self._operations)
 
     @property
     def all_obs_info(self) -> DataFrame:
@@ -132,7 +169,7 @@ class Selected(Catalogued):
         import numpy as np
 
         self.refuse_if_locked("filter_array = ...")
-        if not isinstance(mask, np.ndarray) or mask.dtype.kind != "b":
+        if getattr(mask, "dtype", None) != np.dtype(bool) or getattr(mask, "ndim", 0) != 1:
             raise ParameterTypeError(
                 "The filter is not an array of flags.", expected="a NumPy array of bool", remedy="convert it"
             )
@@ -194,10 +231,10 @@ class Selected(Catalogued):
                 expected="{'name': str, 'arguments': dict}",
                 remedy="let the filters record themselves",
             )
-        if not hasattr(type(self), operation["name"]):
+        if not (is_filter(type(self), operation["name"]) or operation["name"] == "filter_array"):
             raise InvalidParameterError(
                 f"{self.pretty_name} has no filter {operation['name']!r}.",
-                expected="the name of a method",
+                expected="the name of a filter",
                 remedy="correct the name",
                 value=operation["name"],
             )

@@ -5,8 +5,9 @@ Distances are taken between unit vectors, so poles and the line RA = 0 are place
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from attrs import frozen
@@ -15,10 +16,13 @@ from scipy.spatial import KDTree
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Indices = NDArray[np.int64]
+Indices = NDArray[np.integer[Any]]
 
-_BLOCK: Final = 4096
-"""Positions looked up at once, so that wide searches do not hold all pairs of the sky."""
+_PAIRS_AT_ONCE: Final = 400_000
+"""Pairs looked at together, so that wide searches need no memory beyond that of what is kept."""
+
+_WIDE: Final = 0.02
+"""Part of the sky's observations from which on it is quicker to look at all of them than to walk the tree."""
 
 _SLACK: Final = 1e-9
 """Relative widening of a chord that finds candidates; the exact distance decides."""
@@ -48,8 +52,8 @@ def separations(one: Floats, other: Floats) -> Floats:
     ----------
     one, other : ndarray, shape (n, 3)
     """
-    sine = np.linalg.norm(np.cross(one, other), axis=-1)
-    angles: Floats = np.degrees(np.arctan2(sine, np.sum(one * other, axis=-1)))
+    apart, along = (np.sqrt(np.einsum("...i,...i->...", way, way)) for way in (one - other, one + other))
+    angles: Floats = np.degrees(2 * np.arctan2(apart, along))
     return angles
 
 
@@ -85,11 +89,63 @@ class Pairs:
 
     def groups(self) -> tuple[Indices, list[Indices]]:
         """Positions that have a match, and the rows of each."""
-        positions, starts = np.unique(self.positions, return_index=True)
+        starts = np.flatnonzero(np.diff(self.positions, prepend=-1))
+        positions = self.positions[starts].astype(np.int64)
         return positions, np.split(self.rows, starts[1:]) if len(starts) else []
 
 
-def match(rows: Floats, positions: Floats, radius: Floats | float) -> Pairs:
+Keep = Callable[[Indices, Indices], Mask]
+"""Given the positions and the rows of some pairs, says which of them count."""
+
+
+def _found(others: Floats, centres: Floats, radii: Floats) -> Iterator[tuple[Indices, Indices]]:
+    """Find what is near some centres, some pairs at a time: indices of centres, in order, and of others."""
+    tree = KDTree(others)
+    usable = np.flatnonzero(~np.isnan(radii))
+    chords = _chord(radii)
+    counts = tree.query_ball_point(centres[usable], chords[usable], return_length=True)
+    wide = counts > _WIDE * len(others) + 1000
+    blocks = np.maximum.accumulate(np.cumsum(counts) // _PAIRS_AT_ONCE) if len(usable) else counts
+    edges = np.flatnonzero(np.diff(blocks) | wide[1:] | wide[:-1]) + 1
+    for block in np.split(usable, edges) if len(usable) else ():
+        if len(block) == 1:
+            yield from _found_by_one(others, centres, int(block[0]), float(chords[block[0]]), float(radii[block[0]]))
+            continue
+        found = tree.query_ball_point(centres[block], chords[block], return_sorted=True)
+        lengths = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
+        near = np.fromiter(chain.from_iterable(found), dtype=np.int64, count=int(lengths.sum()))
+        centre = np.repeat(block, lengths)
+        inside = separations(centres[centre], others[near]) <= radii[centre]
+        yield centre[inside], near[inside]
+
+
+def _found_by_one(
+    others: Floats, centres: Floats, index: int, chord: float, radius: float
+) -> Iterator[tuple[Indices, Indices]]:
+    """Find what is near one centre by looking at all others."""
+    for begin in range(0, len(others), _PAIRS_AT_ONCE):
+        part = others[begin : begin + _PAIRS_AT_ONCE]
+        near = np.flatnonzero(2 - 2 * (part @ centres[index]) <= chord**2 + _SLACK)
+        near = near[separations(part[near], centres[index]) <= radius]
+        yield np.full(len(near), index), near + begin
+
+
+def _in_turn(
+    rows: Floats, positions: Floats, radius: Floats | float, keep: Keep | None
+) -> Iterator[tuple[Indices, Indices]]:
+    """Find pairs of positions and rows, some at a time; they are in order unless each row has a radius."""
+    by_row = np.ndim(radius) == 1
+    centres, others = (rows, positions) if by_row else (positions, rows)
+    radii = np.broadcast_to(np.ravel(np.asarray(radius, dtype=np.float64)), len(centres))
+    for first, second in _found(others, centres, radii):
+        position, row = (second, first) if by_row else (first, second)
+        if keep is not None:
+            kept = keep(position, row)
+            position, row = position[kept], row[kept]
+        yield position, row
+
+
+def match(rows: Floats, positions: Floats, radius: Floats | float, keep: Keep | None = None) -> Pairs:
     """Find all pairs of a row and a position that are no farther apart than a radius.
 
     Parameters
@@ -100,27 +156,22 @@ def match(rows: Floats, positions: Floats, radius: Floats | float) -> Pairs:
         Unit vectors of the positions.
     radius : float or ndarray of shape (n,) or (m, 1)
         Degrees: one for all, one for each row (NaN: none matches), or, as a column, one for each position.
+    keep : callable, optional
+        Says which pairs count, given indices of positions and of rows.
     """
-    by_row = np.ndim(radius) == 1
-    centres, others = (rows, positions) if by_row else (positions, rows)
-    radii = np.broadcast_to(np.ravel(np.asarray(radius, dtype=np.float64)), len(centres))
-    usable = np.flatnonzero(~np.isnan(radii))
-    tree = KDTree(others)
-    first, second = [], []
-    for begin in range(0, len(usable), _BLOCK):
-        block = usable[begin : begin + _BLOCK]
-        found = tree.query_ball_point(centres[block], _chord(radii[block]), return_sorted=False)
-        counts = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
-        near = np.fromiter(chain.from_iterable(found), dtype=np.int64, count=int(counts.sum()))
-        centre = np.repeat(block, counts)
-        inside = separations(centres[centre], others[near]) <= radii[centre]
-        first.append(centre[inside])
-        second.append(near[inside])
-    one = np.concatenate(first) if first else np.zeros(0, dtype=np.int64)
-    two = np.concatenate(second) if second else np.zeros(0, dtype=np.int64)
-    position, row = (two, one) if by_row else (one, two)
-    order = np.lexsort((row, position))
-    return Pairs(position[order], row[order])
+    kind = np.int32 if max(len(rows), len(positions)) < 2**31 else np.int64
+    found: list[Any] = [
+        (position.astype(kind), row.astype(kind)) for position, row in _in_turn(rows, positions, radius, keep)
+    ]
+    if not found:
+        return Pairs(np.zeros(0, dtype=kind), np.zeros(0, dtype=kind))
+    position = np.concatenate([one for one, _other in found])
+    row = np.concatenate([other for _one, other in found])
+    del found
+    if np.ndim(radius) == 1:
+        order = np.argsort(position.astype(np.int64) * len(rows) + row)
+        position, row = position[order], row[order]
+    return Pairs(position, row)
 
 
 def near(rows: Floats, positions: Floats, radius: Floats | float) -> Mask:
@@ -128,10 +179,14 @@ def near(rows: Floats, positions: Floats, radius: Floats | float) -> Mask:
 
     Where the radius does not depend on the position the nearest one decides, and no pairs are made.
     """
+    mask: Mask
     if np.ndim(radius) == 2:
-        return match(rows, positions, radius).row_mask(len(rows))
+        mask = np.zeros(len(rows), dtype=bool)
+        for _position, row in _in_turn(rows, positions, radius, None):
+            mask[row] = True
+        return mask
     _distance, nearest = KDTree(positions).query(rows)
-    mask: Mask = separations(rows, positions[nearest]) <= radius
+    mask = separations(rows, positions[nearest]) <= radius
     return mask
 
 

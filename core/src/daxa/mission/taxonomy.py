@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from daxa.exceptions import IllegalSourceType, ParameterTypeError
+from daxa.exceptions import IllegalSourceType, InvalidParameterError, ParameterTypeError
 
 TARGET_TYPES: Final[Mapping[str, str]] = {
     "AGN": "Active Galaxies and Quasars",
@@ -88,10 +88,53 @@ def _known() -> str:
     return f"one of {', '.join(TARGET_TYPES)}"
 
 
-def target_types_table() -> str:
-    """Return the taxonomy as a text table with two columns."""
+_RULES: Final[Mapping[str, tuple[str, str, str, str, str]]] = {
+    # outer sides and gap of a row, then the lines above, below the head, between rows and below
+    "fancy_grid": ("│ │ │", "╒═╤═╕", "╞═╪═╡", "├─┼─┤", "╘═╧═╛"),
+    "grid": ("| | |", "+-+-+", "+=+=+", "+-+-+", "+-+-+"),
+    "github": ("| | |", "", "|-|-|", "", ""),
+    "simple": ("     ", "", " - - ", "", ""),
+    "plain": ("     ", "", "", "", ""),
+}
+
+
+def target_types_table(table_format: str = "fancy_grid") -> str:
+    """Return the taxonomy as a text table with two columns.
+
+    Parameters
+    ----------
+    table_format : {"fancy_grid", "grid", "github", "simple", "plain"}
+        How it looks.
+
+    Raises
+    ------
+    InvalidParameterError
+        If there is no such format.
+    """
+    if str(table_format) not in _RULES:
+        raise InvalidParameterError(
+            f"{table_format!r} is not a format of tables.",
+            expected=f"one of {', '.join(_RULES)}",
+            remedy="choose one of these",
+            value=table_format,
+        )
     head = ("Target Type", "Description")
-    rows = [head, *TARGET_TYPES.items()]
-    left, right = (max(len(row[column]) for row in rows) for column in (0, 1))
-    lines = [f"{code:<{left}}  {meaning}" for code, meaning in rows]
-    return "\n".join([lines[0], f"{'-' * left}  {'-' * right}", *lines[1:]])
+    widths = [max(len(row[column]) for row in (head, *TARGET_TYPES.items())) for column in (0, 1)]
+    sides, above, under, between, below = _RULES[table_format]
+    framed = not sides.isspace()
+
+    def row(cells: Sequence[str]) -> str:
+        left, right = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        return f"{sides[0]} {left} {sides[2]} {right} {sides[4]}" if framed else f"{left}  {right}".rstrip()
+
+    def rule(drawn: str) -> str:
+        if not framed:
+            return f"{'-' * widths[0]}  {'-' * widths[1]}"
+        left, right = (drawn[1] * (width + 2) for width in widths)
+        return f"{drawn[0]}{left}{drawn[2]}{right}{drawn[4]}"
+
+    rows = [row(one) for one in TARGET_TYPES.items()]
+    if between:
+        rows = [line for one in rows for line in (one, rule(between))][:-1]
+    lines = [rule(above) if above else "", row(head), rule(under) if under else "", *rows, rule(below) if below else ""]
+    return "\n".join(line for line in lines if line)
