@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from daxa.config import Config
 from daxa.sizes import size_in_bytes
+from daxa.specs import ServiceSpec
 from tests.fuzz.common import LATIN, TEXT, fuzzed, mutated, only_typed
 
 VALUE = st.recursive(
@@ -16,10 +17,27 @@ VALUE = st.recursive(
     max_leaves=5,
 ).map(lambda value: str(value).lower() if isinstance(value, bool | float) else str(value))
 KEY = st.sampled_from(
-    ["output", "cache", "cores", "offline", "memory", "url", "tool", "sky", "pfiles_path", "OUTPUT", '"a b"']
+    [
+        "output",
+        "cache",
+        "cores",
+        "offline",
+        "memory",
+        "url",
+        "tool",
+        "sky",
+        "pfiles_path",
+        "locations",
+        "OUTPUT",
+        '"a b"',
+    ]
 )
 LINE = st.one_of(
-    st.builds("{} = {}\n".format, KEY, VALUE), st.sampled_from(["[url]\n", "[tool]\n", "[url.x]\n", "x = [\n"]), LATIN
+    st.builds("{} = {}\n".format, KEY, VALUE),
+    st.sampled_from(
+        ["[url]\n", "[tool]\n", "[connections]\nHEASARC = 3\n", "[interval]\nHEASARC = nan\n", "[url.x]\n", "x = [\n"]
+    ),
+    LATIN,
 )
 DEEP = st.sampled_from([("x = ", "[", ""), ("x = ", "{a=", ""), ("[", "a.", "b]"), ("", "a.", "b = 1")])
 
@@ -27,11 +45,13 @@ DEEP = st.sampled_from([("x = ", "[", ""), ("x = ", "{a=", ""), ("[", "a.", "b]"
 def every_setting():
     """Look at all of them; each may say that it makes no sense."""
     config = Config()
-    for name in ("output", "cache", "cores", "memory", "offline", "sky"):
+    for name in ("output", "cache", "cores", "memory", "offline", "sky", "locations"):
         with only_typed():
             getattr(config, name)
     with only_typed():
         config.service("HEASARC", "https://heasarc.example/")
+    with only_typed():
+        config.limits(ServiceSpec(name="HEASARC", url="https://heasarc.example/"))
 
 
 def written(folder, content):

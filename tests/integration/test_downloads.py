@@ -118,3 +118,61 @@ async def test_what_a_sky_run_caches_is_not_seen_by_a_run_without_it(tmp_path):
     real = Chandra(context=Context(output=str(tmp_path / "output"), cache=str(tmp_path / "cache"), offline=True))
     with pytest.raises(DaxaError):
         await real.load()
+
+
+@pytest.mark.parametrize("how", ["argument", "setting"])
+async def test_the_mirror_may_come_first_with_one_listing_an_observation(tmp_path, how):
+    import daxa_nustar.testing
+    from daxa.mission import NuSTARPointed
+    from daxa_testing.sky import MIRROR
+
+    sky = Sky()
+    bucket = sky.add_mirror()
+    packed = gzip.compress(b"no FITS file", mtime=0)
+    for obs_id in ("60001001002", "60001002002"):
+        files = {
+            f"{place}/nu{obs_id}{name}.gz": packed
+            for place, name in (
+                ("event_cl", "A01_cl.evt"),
+                ("event_uf", "A_uf.evt"),
+                ("hk", "A_fpm.hk"),
+                ("auxil", "_att.fits"),
+            )
+        }
+        daxa_nustar.testing.add_observation(sky, obs_id, 20.0, 5.0, "2015-01-01T00:00:00", "2015-01-02T00:00:00", files)
+    bucket.lacking.add("nustar/data/obs/00/6/60001002002/hk/")  # not everything is copied
+    settings, given = ({"locations": "s3"}, {}) if how == "setting" else ({}, {"locations": ["s3"]})
+    with sky.running_in_thread() as running, use_context(context_of(running, tmp_path, **settings)):
+        mission = NuSTARPointed()
+        await mission.filter_on_obs_ids(["60001001002"])
+        plan = await mission.plan_download(**given)
+        assert plan.unknown == 0 and plan.size == 4 * len(packed)
+        before = len(running.requests)
+        report = await mission.download(**given)
+        asked = [one.url for one in running.requests[before:]]
+    assert {file.state for file in report.files} == {"fetched"}
+    assert len([url for url in asked if "list-type" in url]) == 1 and len(asked) == 1 + 4
+    assert all(url.startswith(MIRROR) for url in asked)
+
+
+async def test_a_mounted_copy_serves_in_the_place_of_the_archive(tmp_path):
+    import daxa_nustar.testing
+    from daxa.mission import NuSTARPointed
+
+    sky = Sky()
+    daxa_nustar.testing.add_observation(sky, "60001001002", 20.0, 5.0, "2015-01-01T00:00:00", "2015-01-02T00:00:00", {})
+    for place, name in (
+        ("event_cl", "A01_cl.evt"),
+        ("event_uf", "A_uf.evt"),
+        ("hk", "A_fpm.hk"),
+        ("auxil", "_att.fits"),
+    ):
+        path = tmp_path / "mount" / "nustar/data/obs/00/6/60001001002" / place / f"nu60001001002{name}.gz"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(gzip.compress(b"no FITS file", mtime=0))
+    with sky.running_in_thread() as running, use_context(context_of(running, tmp_path)):
+        mission = NuSTARPointed()
+        await mission.filter_on_obs_ids(["60001001002"])
+        report = await mission.download(locations=[(tmp_path / "mount").as_uri()])
+        assert not [one for one in running.requests if "/FTP/" in one.url]
+    assert {file.state for file in report.files} == {"fetched"} and mission.download_completed

@@ -21,12 +21,16 @@ from attrs import define, field, frozen
 from daxa import machine
 from daxa.exceptions import DAXAConfigError, InvalidParameterError
 from daxa.sizes import size_in_bytes
+from daxa.specs import ServiceSpec, is_location
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", ""})
 
 SERVICE_PREFIX: Final = "url_"
 TOOL_PREFIX: Final = "tool_"
+LIMITS: Final = ("connections", "interval", "listing_interval")
+TABLES: Final = ("url", "tool", *LIMITS)
+"""Tables of the file; their settings are ``<table>_<name>``."""
 
 
 @frozen
@@ -53,6 +57,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "cache": "directory of the catalogue cache",
     "cores": "most tasks at once; -1 takes nine tenths of the machine's cores",
     "memory": "what all tasks together may use, e.g. 16 GB; by default what the machine has",
+    "locations": "where files are fetched from first: https, s3, or mounted copies (file:///...)",
     "offline": "use the cache only, open no connection",
     "pfiles_path": "system parameter files of HEASoft, where they are not beside the tools",
     "events": "file that takes every event as a JSON line",
@@ -60,8 +65,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "xsa_password": "password there; never shown",
     "sky": "set by `daxa sky`: the run sees the offline sky, not the real archives",
 }
-"""Every setting with its meaning; addresses of services and places of tools come on top, as ``url_<service>`` and
-``tool_<name>``."""
+"""Every setting with its meaning; those of services and tools come on top: ``tool_<name>``, ``url_<service>``,
+``connections_<service>``, ``interval_<service>`` and ``listing_interval_<service>``."""
 
 _DAXA_CFG_KEYS: Final = {"output": "daxa_save_path", "cores": "num_cores", "pfiles_path": "pfiles_path"}
 
@@ -94,7 +99,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
             path=str(path),
         ) from problem
     flat = {key.lower(): value for key, value in table.items() if not isinstance(value, dict)}
-    for name, prefix in (("url", SERVICE_PREFIX), ("tool", TOOL_PREFIX)):
+    for name in TABLES:
         entries = table.get(name, {})
         if not isinstance(entries, dict):
             raise DAXAConfigError(
@@ -103,7 +108,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
                 remedy="correct the file",
                 path=str(path),
             )
-        flat.update({prefix + key.lower(): value for key, value in entries.items()})
+        flat.update({f"{name}_{key.lower()}": value for key, value in entries.items()})
     return flat
 
 
@@ -125,6 +130,15 @@ def _read_daxa_cfg(path: Path) -> dict[str, str]:
         return {}
     section = parser["DAXA_SETUP"]
     return {name: section[key] for name, key in _DAXA_CFG_KEYS.items() if section.get(key)}
+
+
+@frozen
+class ServiceLimits:
+    """How a service is treated: requests at once, seconds between the starts of two, and of two directory pages."""
+
+    connections: int
+    interval: float
+    listing_interval: float
 
 
 @define
@@ -254,6 +268,58 @@ class Config:
     def offline(self) -> bool:
         """Whether the network is switched off."""
         return self._flag(self.setting("offline", False))
+
+    @property
+    def locations(self) -> tuple[str, ...]:
+        """Where files are fetched from, best first.
+
+        Raises
+        ------
+        DAXAConfigError
+            If a word is none of ``https``, ``s3``, ``file`` and ``file:///...``.
+        """
+        setting = self.setting("locations")
+        given = setting.value or ()
+        if isinstance(given, str):
+            given = given.replace(",", " ").split()
+        if not isinstance(given, list | tuple) or not all(is_location(word) for word in given):
+            raise DAXAConfigError(
+                f"locations is {setting.value!r} (from {setting.source}).",
+                expected="some of https, s3 and file:///PATH, best first",
+                remedy="correct the setting",
+                value=setting.value,
+            )
+        return tuple(given)
+
+    def limits(self, spec: ServiceSpec) -> ServiceLimits:
+        """How a service is treated: as its plugin says, where nobody says otherwise.
+
+        Raises
+        ------
+        DAXAConfigError
+            If a limit is no number, negative, or more than the service bears.
+        """
+        service = spec.name.lower()
+        return ServiceLimits(
+            int(self._number(f"connections_{service}", spec.connections, 1, spec.most, whole=True)),
+            self._number(f"interval_{service}", spec.interval, 0, 3600),
+            self._number(f"listing_interval_{service}", spec.listing_interval, 0, 3600),
+        )
+
+    def _number(self, name: str, default: float, least: float, most: float, *, whole: bool = False) -> float:
+        setting = self.setting(name, default)
+        try:
+            number = math.nan if isinstance(setting.value, bool) else float(setting.value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not least <= number <= most or (whole and not number.is_integer()):
+            raise DAXAConfigError(
+                f"{name} is {setting.value!r} (from {setting.source}).",
+                expected=f"a {'whole ' if whole else ''}number from {least} to {most}",
+                remedy="correct the setting",
+                value=setting.value,
+            )
+        return number
 
     @property
     def sky(self) -> str | None:

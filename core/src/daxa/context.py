@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from daxa.config import Config
+from daxa.config import Config, ServiceLimits
 from daxa.events import Event, Publisher, Subscriber
 from daxa.plugins import Plugins
 from daxa.registry import Registry
@@ -144,6 +144,10 @@ class Context:
                 value=name,
             )
         return str(self.config.service(name, spec.url).value)
+
+    def service_limits(self, name: str) -> ServiceLimits:
+        """How a registered service is treated: its plugin's limits, or those of the configuration."""
+        return self.config.limits(self.registry.services[name])
 
     def services(self) -> Mapping[str, str]:
         """Addresses in use, by service name."""

@@ -20,6 +20,7 @@ CORE_SERVICES: Final = (
         name="HEASARC",
         url="https://heasarc.gsfc.nasa.gov/FTP/",
         connections=4,
+        listing_interval=0.2,
         title="files of NASA's HEASARC",
     ),
     ServiceSpec(

@@ -121,6 +121,10 @@ class ServiceSpec:
         Most requests under way at once, for all of the process.
     interval : float
         Seconds between the starts of two requests.
+    listing_interval : float
+        Seconds between the starts of two requests for directory pages.
+    most : int
+        Connections that no setting may exceed.
     title : str
         What the service is.
     login : (str, str), optional
@@ -132,6 +136,8 @@ class ServiceSpec:
     url: str
     connections: int = 4
     interval: float = 0.0
+    listing_interval: float = 0.0
+    most: int = 64
     title: str = ""
     login: tuple[str, str] | None = None
 
@@ -242,6 +248,13 @@ class Want:
     products: bool = True
     instruments: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+
+
+def is_location(word: Any) -> bool:
+    """Whether something names places to fetch from: ``https``, ``s3``, ``file``, or a mounted ``file:///...``."""
+    return isinstance(word, str) and (
+        word in ("https", "s3", "file") or re.match(r"file:///[^\s/]\S*\Z", word) is not None
+    )
 
 
 Unpack = Literal["none", "gzip", "compress", "tar", "auto"]

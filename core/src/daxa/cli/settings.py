@@ -9,7 +9,7 @@ import click
 from daxa.cli import EXIT_FAILURES, command_names
 from daxa.cli.checks import check
 from daxa.cli.options import json_option, print_json, print_table
-from daxa.config import SETTINGS, TOOL_PREFIX, Setting, config_file
+from daxa.config import LIMITS, SETTINGS, TOOL_PREFIX, Setting, config_file
 from daxa.context import current_context
 from daxa.exceptions import PluginError
 
@@ -34,6 +34,8 @@ def config(as_json: bool) -> None:
     registry = context.registry
     for name in sorted(registry.services):
         rows.append(settings.service(name, registry.services[name].url))
+        limits = (settings.setting(f"{one}_{name.lower()}", getattr(registry.services[name], one)) for one in LIMITS)
+        rows += [limit for limit in limits if limit.value]
     rows += [settings.setting(TOOL_PREFIX + name) for name in sorted(registry.tools)]
     if as_json:
         print_json(

@@ -22,14 +22,14 @@ def check_service(spec: ServiceSpec) -> Iterator[Finding]:
     yield from name_findings("service", spec.name, upper=True)
     if urlsplit(spec.url).scheme not in ("https", "http") or not urlsplit(spec.url).netloc:
         yield Finding("service", subject, f"{spec.url!r} is not the address of a service.", "write https://host/path/")
-    if not 1 <= spec.connections <= 64:
+    if not 1 <= spec.connections <= min(spec.most, 64):
         yield Finding(
             "service",
             subject,
             f"{spec.connections} connections at once is not a limit an archive can bear.",
             "write what the archive allows; 2 to 4 is usual",
         )
-    if spec.interval < 0:
+    if spec.interval < 0 or spec.listing_interval < 0:
         yield Finding("service", subject, "the interval is negative.", "write seconds between two requests, or 0")
     if not spec.title:
         yield Finding("service", subject, "it has no title.", 'say what it is, title="files of ..."')

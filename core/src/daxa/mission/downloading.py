@@ -20,14 +20,12 @@ from daxa.exceptions import (
 from daxa.mission.catalogue import service_key
 from daxa.mission.downloads import Downloads
 from daxa.mission.proprietary import Proprietary
-from daxa.specs import RemoteFile, Want
+from daxa.specs import RemoteFile, Want, is_location
 
 if TYPE_CHECKING:
     from daxa.mission.download import DownloadPlan, DownloadReport
     from daxa.net.client import Net
     from daxa.store.downloads import DownloadRecord
-
-_LOCATIONS = ("https", "s3", "file")
 
 
 class Downloading(Proprietary):
@@ -220,7 +218,7 @@ class Downloading(Proprietary):
         obs_ids : collection of str, optional
             Of which observations; by default of all that are selected.
         prefer : tuple of str
-            Kinds of location, best first.
+            Where to fetch from, best first; by default as configured.
         observations_at_once : int, optional
             Most observations at once.
         credentials : optional
@@ -238,6 +236,7 @@ class Downloading(Proprietary):
             stack.push_async_callback(_closed, record)
             here = await anyio.to_thread.run_sync(self._complete, record, want, rows)
             fetching = None
+            prefer = prefer or self.context.config.locations
             if len(here) < len(rows):
                 fetching = Fetching(
                     mission=self,
@@ -247,7 +246,7 @@ class Downloading(Proprietary):
                     **keys,
                     context=self.context,
                     record=record,
-                    net=await stack.enter_async_context(open_net(self.context, login=login)),
+                    net=await stack.enter_async_context(open_net(self.context, login=login, prefer=prefer)),
                     prefer=prefer,
                     observations_at_once=observations_at_once or OBSERVATIONS_AT_ONCE,
                 )
@@ -283,8 +282,10 @@ class Downloading(Proprietary):
             Whether a mission without a filter is taken whole.
         on_error : {"raise", "warn", "collect"}
             What to do at the end about files that could not be fetched; everything else is fetched first.
-        locations : sequence of {"https", "s3", "file"}
-            Kinds of location to prefer, best first.
+        locations : sequence of str
+            Where to fetch from first: ``https``, ``s3`` (HEASARC's mirror in the cloud), or the address of a mounted
+            copy of HEASARC's tree, ``file:///...``, which holds ``xmm/``, ``nustar/`` and so on; its files are linked
+            where they are kept as they are. What is not named comes after. By default the setting ``locations``.
 
         Returns
         -------
@@ -381,8 +382,8 @@ def _checked(num_cores: Any, on_error: str, locations: Sequence[str]) -> tuple[s
             f"on_error is {on_error!r}.", expected="'raise', 'warn' or 'collect'", remedy="correct it", value=on_error
         )
     prefer = (locations,) if isinstance(locations, str) else tuple(locations)
-    if any(one not in _LOCATIONS for one in prefer):
+    if not all(is_location(one) for one in prefer):
         raise InvalidParameterError(
-            f"locations is {locations!r}.", expected=f"some of {', '.join(_LOCATIONS)}", remedy="correct it"
+            f"locations is {locations!r}.", expected="some of https, s3 and file:///PATH", remedy="correct it"
         )
     return prefer

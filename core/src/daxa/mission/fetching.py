@@ -91,7 +91,7 @@ class Fetching:
     net : Net
         The open network.
     prefer : tuple of str
-        Kinds of location, best first; others keep their order after them.
+        Where to fetch from, best first; others keep their order after them.
     observations_at_once : int
         Bound.
     """
@@ -180,8 +180,11 @@ class Fetching:
                 await close()
 
     def _sorted(self, remote: RemoteFile) -> Iterable[Any]:
-        rank = {kind: number for number, kind in enumerate(self.prefer)}
-        return sorted(remote.locations, key=lambda location: rank.get(location.kind, len(rank)))
+        kinds = list(dict.fromkeys("file" if one.startswith("file:") else one for one in self.prefer))
+        return sorted(
+            remote.locations,
+            key=lambda location: kinds.index(location.kind) if location.kind in kinds else len(kinds),
+        )
 
     async def _known(self, obs_id: str) -> dict[str, list[FileEntry]]:
         """Files fetched before from the same services, by address."""

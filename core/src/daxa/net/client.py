@@ -29,6 +29,7 @@ from daxa.net import tap as _tap
 from daxa.net.addresses import shown
 from daxa.net.asking import Asking
 from daxa.net.circuit import Circuit
+from daxa.net.copies import Tree, copies_of, list_directory
 from daxa.net.listing import Entry, parse_listing
 from daxa.net.logins import Login, Logins
 from daxa.net.parts import Again, Pace
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 USER_AGENT: Final = "DAXA/{version} (+https://pypi.org/project/daxa-core; IVOA-science)"
 AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 524})
 BUSY: Final = frozenset({429, 503})
+LISTINGS: Final = "listings+"
+"""Before an address: its directory pages, which hosts want farther apart than files."""
 READ_AHEAD: Final = 1 << 20  # bytes that a connection holds before it makes the server wait
 
 
@@ -136,7 +139,12 @@ class Net:
     """
 
     def __init__(
-        self, context: Context, session: aiohttp.ClientSession, patience: Patience, login: Login | None = None
+        self,
+        context: Context,
+        session: aiohttp.ClientSession,
+        patience: Patience,
+        login: Login | None = None,
+        prefer: Sequence[str] = (),
     ) -> None:
         self.context = context
         self.patience = patience
@@ -144,6 +152,7 @@ class Net:
         self.asking = Asking(session, self.logins)
         self.circuit = Circuit(context.hosts, patience.failures, patience.cooling)
         self.told: list[tuple[str, str | None]] | None = None  # who answered, with its ETag, if somebody wants to know
+        self.heasarc = Tree(self, copies_of(self.url("HEASARC"), self.url("HEASARC_S3"), prefer))
         self.unpacking = anyio.CapacityLimiter(os.cpu_count() or 1)  # more would only hinder each other, and the loop
 
     def url(self, service: str) -> str:
@@ -286,7 +295,7 @@ class Net:
         return b"".join(blocks)
 
     async def listing(self, url: str) -> tuple[Entry, ...]:
-        """List a directory.
+        """List a directory; one of HEASARC's tree from whichever copy has it.
 
         Raises
         ------
@@ -296,10 +305,33 @@ class Net:
             If the page is no listing, or cut short.
         """
         address = url if url.endswith("/") else url + "/"
+        path = self.heasarc.path_of(address)
+        if path is not None:
+            return await self.heasarc.listing(path)
+        if address.startswith("file:"):
+            return await anyio.to_thread.run_sync(list_directory, address)
+        return await self.page(address)
+
+    async def page(self, address: str, source: str = "") -> tuple[Entry, ...]:
+        """List a directory by its page, in turn with other listings of the host.
+
+        Parameters
+        ----------
+        address : str
+            Of the directory, ending in ``/``.
+        source : str
+            Address of the copy of a tree that it belongs to.
+
+        Raises
+        ------
+        NotAtArchiveError, BadReplyError
+            As from :meth:`listing`.
+        """
         for attempt in (1, 2, 3):
-            reply = await self.get(address)
+            async with self.context.hosts.slot(LISTINGS + address):
+                reply = await self.get(address)
             try:
-                return parse_listing(reply.text, reply.url)
+                return parse_listing(reply.text, reply.url, source)
             except BadReplyError:
                 if attempt == 3:
                     raise
@@ -362,7 +394,11 @@ class Net:
 
 @asynccontextmanager
 async def open_net(
-    context: Context, *, patience: Patience | None = None, login: Login | None = None
+    context: Context,
+    *,
+    patience: Patience | None = None,
+    login: Login | None = None,
+    prefer: Sequence[str] = (),
 ) -> AsyncIterator[Net]:
     """Open a session for the length of a block.
 
@@ -374,12 +410,12 @@ async def open_net(
         How often requests are tried again.
     login : Login, optional
         Credentials that the user gave, for services that take some.
+    prefer : sequence of str
+        ``https``, ``s3`` and mounted directories, best first; by default as configured.
     """
     import aiohttp
 
-    context.hosts.set_all(
-        (context.service_url(name), spec.connections, spec.interval) for name, spec in context.registry.services.items()
-    )
+    _set_limits(context)
     patience = patience or Patience()
     async with (
         context.connections.shared() as connector,
@@ -394,7 +430,14 @@ async def open_net(
             headers={"Accept-Encoding": "identity", "User-Agent": USER_AGENT.format(version=version())},
         ) as session,
     ):
-        yield Net(context, session, patience, login)
+        yield Net(context, session, patience, login, prefer or context.config.locations)
+
+
+def _set_limits(context: Context) -> None:
+    """Tell the limits of all services; directory pages have an interval of their own."""
+    services = [(context.service_url(name), context.service_limits(name)) for name in context.registry.services]
+    context.hosts.set_all((url, limits.connections, limits.interval) for url, limits in services)
+    context.hosts.set_all((LISTINGS + url, limits.connections, limits.listing_interval) for url, limits in services)
 
 
 __all__ = ["Net", "Patience", "Reply", "open_net", "shown"]

@@ -1,12 +1,11 @@
-"""Files of NASA's HEASARC: one tree, served over HTTPS and mirrored to S3."""
+"""Files of NASA's HEASARC: one tree, served over HTTPS, mirrored to S3, and mounted where somebody has a copy."""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal
-from urllib.parse import quote
 
-from daxa.specs import Location, RemoteFile, Unpack
+from daxa.specs import RemoteFile, Unpack
 
 if TYPE_CHECKING:
     from daxa.net.client import Net
@@ -33,7 +32,8 @@ def heasarc_file(
 ) -> RemoteFile:
     """Name a file that HEASARC lists.
 
-    The mirror in the cloud has the same paths, but not every file, and not at once: it comes second.
+    The mirror in the cloud and mounted copies have the same paths, but not every file, and not at once: the mirror
+    comes second, unless the user has it otherwise.
 
     Parameters
     ----------
@@ -56,16 +56,10 @@ def heasarc_file(
     """
     stem, ending = PurePosixPath(entry.name).stem, PurePosixPath(entry.name).suffix
     plain, how = _UNPACK.get(ending, (ending, "none")) if unpack else (ending, "none")
-    where = quote(f"{directory}{entry.name}")
-    size = entry.size if entry.exact else None
-    locations = (
-        Location(url=f"{net.url('HEASARC').rstrip('/')}/{where}", size=size),
-        Location(url=f"{net.url('HEASARC_S3').rstrip('/')}/{where}", kind="s3", size=size),
-    )
     return RemoteFile(
         obs_id=obs_id,
         path=path if path is not None else f"{to}{stem}{plain}",
-        locations=locations,
+        locations=net.heasarc.locations(f"{directory}{entry.name}", entry),
         unpack=how,
         part_of=part_of,
         required=required,

@@ -31,6 +31,10 @@ class Entry:
         Whether the size is exact.
     modified : str
         Date as the page has it.
+    etag : str, optional
+        Entity tag, where the listing tells.
+    source : str
+        Address of the copy that lists it, where a tree has several.
     """
 
     name: str
@@ -38,6 +42,13 @@ class Entry:
     size: int | None = None
     exact: bool = False
     modified: str = ""
+    etag: str | None = None
+    source: str = ""
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a name is one of a file or directory, and leads nowhere else."""
+    return name not in ("", ".", "..") and not set(name) & {"/", "\\", "\x00"} and name.isprintable()
 
 
 class _Page(HTMLParser):
@@ -93,12 +104,10 @@ def _child(href: str, base: str) -> tuple[str, bool] | None:
         return None
     rest = target.path[len(prefix) :]
     name = unquote(rest.rstrip("/"))
-    if not name or name in (".", "..") or set(name) & {"/", "\\", "\x00"} or not name.isprintable():
-        return None
-    return name, rest.endswith("/")
+    return (name, rest.endswith("/")) if is_file_name(name) else None
 
 
-def parse_listing(html: str, url: str) -> tuple[Entry, ...]:
+def parse_listing(html: str, url: str, source: str = "") -> tuple[Entry, ...]:
     """Read a directory page.
 
     Parameters
@@ -107,6 +116,8 @@ def parse_listing(html: str, url: str) -> tuple[Entry, ...]:
         The page.
     url : str
         Its address, ending in ``/``.
+    source : str
+        Address of the copy of a tree that it belongs to.
 
     Raises
     ------
@@ -145,5 +156,6 @@ def parse_listing(html: str, url: str) -> tuple[Entry, ...]:
             if match and not is_dir:
                 size = int(float(match[1]) * _SCALE[match[2]])
                 break
-        found[name] = Entry(name, is_dir or row == "isdir", size, exact and size is not None, date[0] if date else "")
+        exactly, modified = exact and size is not None, date[0] if date else ""
+        found[name] = Entry(name, is_dir or row == "isdir", size, exactly, modified, source=source)
     return tuple(found.values())

@@ -13,6 +13,7 @@ from attrs import define, field
 
 from daxa.exceptions import BadReplyError
 from daxa.net.addresses import shown
+from daxa.specs import Location
 
 BLOCK: Final = 1024 * 1024
 MOST_HELD: Final = 4 * BLOCK
@@ -42,19 +43,30 @@ class Part:
     sidecar: Path
     validator: dict[str, Any] = field(factory=dict)
 
-    def size(self, url: str) -> int:
-        """Bytes that are there of a file at an address, if they can be gone on from."""
+    def size(self, location: Location) -> int:
+        """Bytes that are there, if a file at some place can be gone on with from there."""
         try:
             noted = json.loads(self.sidecar.read_text())
             size = self.path.stat().st_size
         except (OSError, ValueError):
             return 0
         self.validator = noted if isinstance(noted, dict) else {}
-        if self.validator.get("url") != shown(url) or not (
-            self.validator.get("etag") or self.validator.get("modified")
-        ):
-            return 0
-        return size
+        return size if self.is_of(location.url) or self._agrees(location) else 0
+
+    def is_of(self, url: str) -> bool:
+        """Whether what is there came from an address that can be asked to go on with the very same file."""
+        noted = self.validator
+        return noted.get("url") == shown(url) and bool(noted.get("etag") or noted.get("modified"))
+
+    def _agrees(self, location: Location) -> bool:
+        """Whether another place may hold the same file: entity tag or length do not differ, as far as they are known.
+
+        Where neither is known of the other place, its answer must tell the length.
+        """
+        etag, total = self.validator.get("etag"), self.validator.get("total")
+        if location.etag is not None and location.etag == etag:
+            return True
+        return total is not None and location.size in (None, total)
 
     def begin(self, url: str, headers: Mapping[str, str], total: int | None, *, kept: bool = True) -> None:
         """Note what the bytes to come are bytes of; on disk too, if they shall be gone on from."""
@@ -118,7 +130,7 @@ class Writer:
     headers : Mapping
         Those of the reply.
     have : int
-        Bytes that are there from an earlier try.
+        Bytes that are there from an earlier try, maybe from another place.
     total : int, optional
         Bytes in all, where that is known.
     hashed : bool
@@ -139,6 +151,8 @@ class Writer:
             path.parent.mkdir(parents=True, exist_ok=True)
             if self._have:
                 self._stream = path.open("ab", buffering=0)
+                if not self._part.is_of(self._url):
+                    self._part.begin(self._url, self._headers, self._total)
             else:
                 path.unlink(missing_ok=True)  # it may be a link to a mounted copy
                 self._stream = path.open("wb", buffering=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     import aiohttp
 
     from daxa.net.client import Net
+
+_MD5: Final = re.compile(r'"[0-9a-f]{32}"\Z')
+"""The entity tag of what was put into a bucket in one part; that of several parts has a ``-`` and their number."""
 
 _PAGES: Final = (".html", ".htm", ".xml", ".txt", ".log")
 
@@ -166,9 +170,7 @@ class Transfer:
             wait: float | None = None
             try:
                 received = await self._receive(location)
-                return await anyio.to_thread.run_sync(
-                    self._conclude, location.url, received, limiter=self.net.unpacking
-                )
+                return await anyio.to_thread.run_sync(self._conclude, location, received, limiter=self.net.unpacking)
             except NotAtArchiveError as problem:
                 missing += 1
                 if not self.remote.listed or missing > 2:
@@ -202,16 +204,15 @@ class Transfer:
         import aiohttp
 
         url = location.url
-        have = await anyio.to_thread.run_sync(self.part.size, url)
+        have = await anyio.to_thread.run_sync(self.part.size, location)
         headers = {}
         if have and have == self.part.validator.get("total"):  # it was whole, and its end was not lived to see
             self.resumed, self.disposition = have, self.part.validator.get("disposition", "")
             return _Received(None, b"", have, have)
         if have:
-            headers = {
-                "Range": f"bytes={have}-",
-                "If-Range": self.part.validator.get("etag") or self.part.validator["modified"],
-            }
+            same = self.part.is_of(url)
+            condition = self.part.validator.get("etag") or self.part.validator["modified"] if same else location.etag
+            headers = {"Range": f"bytes={have}-", **({"If-Range": condition} if condition else {})}
         async with self.net.context.hosts.slot(url):
             try:
                 async with self.net.asking.request("GET", url, headers=headers) as response:
@@ -235,9 +236,15 @@ class Transfer:
                 raise Again(f"status {response.status}", wait)
             raise self.net.refusal(response.status, self.net.logins.bare(response.url))
         self._check_type(response)
+        self._check_tag(response, location)
         self.disposition = response.headers.get("Content-Disposition", "")
         total: int | None
         if response.status == 206:
+            if self.part.is_of(location.url):
+                self._check_sameness(response)
+            elif _length(response) != self.part.validator.get("total"):
+                await anyio.to_thread.run_sync(self.part.drop)
+                raise Again("another place has a file of another length", 0.0)
             total = self._check_range(response, have)
         else:
             have = 0
@@ -293,12 +300,27 @@ class Transfer:
             raise BadReplyError(
                 f"{where} sent the range {given!r}.", expected=f"bytes {have}-", remedy="try again", url=where
             )
+        return int(total) if total.isdigit() else expected
+
+    def _check_sameness(self, response: aiohttp.ClientResponse) -> None:
+        """Refuse to go on with another file than the one that was begun at the same address."""
         key, header = ("etag", "ETag") if self.part.validator.get("etag") else ("modified", "Last-Modified")
-        if have and response.headers.get(header) not in (None, self.part.validator.get(key)):
+        if response.headers.get(header) not in (None, self.part.validator.get(key)):
+            where = shown(self.net.logins.bare(response.url))
             raise BadReplyError(
                 f"{where} goes on with another file.", expected="the one that was begun", remedy="try again", url=where
             )
-        return int(total) if total.isdigit() else expected
+
+    def _check_tag(self, response: aiohttp.ClientResponse, location: Location) -> None:
+        """Refuse another file than the one that was listed."""
+        if location.etag is not None and response.headers.get("ETag", location.etag) != location.etag:
+            where = shown(location.url)
+            raise BadReplyError(
+                f"{where} is not the file that was listed: its tag is {response.headers['ETag']}.",
+                expected=location.etag,
+                remedy="try again later",
+                url=where,
+            )
 
     async def _write(self, response: aiohttp.ClientResponse, url: str, have: int, total: int | None) -> _Received:
         """Write blocks to the part while the next come in; what is left at the end is handed on."""
@@ -349,9 +371,9 @@ class Transfer:
         self.disposition = f'filename="{source.name}"'
         return self._finish(location.url, ""), source.stat().st_size
 
-    def _conclude(self, url: str, received: _Received) -> tuple[tuple[FetchedFile, ...], int]:
+    def _conclude(self, location: Location, received: _Received) -> tuple[tuple[FetchedFile, ...], int]:
         """Write what is left, and look whether all came: a file of one block takes this one hop to a thread."""
-        writer, where = received.writer, shown(url)
+        writer, where = received.writer, shown(location.url)
         digest, size = ("", received.size) if writer is None else writer.end(received.rest)
         if received.total is not None and size != received.total:
             raise Again(f"{size} of {received.total} bytes came")
@@ -359,7 +381,14 @@ class Transfer:
             raise BadReplyError(
                 f"{where} sent nothing.", expected="a file", remedy="the archive may not have it", url=where
             )
-        return self._finish(url, digest), size
+        if location.kind == "s3" and _MD5.match(location.etag or "") and f'"{_md5(self.part.path)}"' != location.etag:
+            raise BadReplyError(
+                f"{where} is not what was stored: its MD5 is not {location.etag}.",
+                expected="the MD5 that the bucket lists",
+                remedy="try again",
+                url=where,
+            )
+        return self._finish(location.url, digest), size
 
     def _finish(self, url: str, digest: str) -> tuple[FetchedFile, ...]:
         """Verify what came, unpack it in scratch, and give it its name."""
@@ -398,6 +427,17 @@ async def _kept(writer: Writer, block: bytes, hashed: bool) -> None:
             raise problem
 
 
+def _length(response: aiohttp.ClientResponse) -> int | None:
+    """Length of the whole file that a part is sent of."""
+    total = response.headers.get("Content-Range", "").rpartition("/")[2]
+    return int(total) if total.isdigit() else None
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

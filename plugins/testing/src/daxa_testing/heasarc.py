@@ -9,12 +9,10 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from daxa_testing.sky import Column, Sky
+from daxa_testing.sky import FILES, Column, Sky
 
 TAP: Final = "https://heasarc.gsfc.nasa.gov/xamin/vo/tap"
 Rows = Iterable[Mapping[str, Any]] | Callable[[], Iterable[Mapping[str, Any]]]
-
-FILES: Final = "https://heasarc.gsfc.nasa.gov/FTP/"
 
 
 def mjd(text: str) -> float:
@@ -69,3 +67,6 @@ class Holdings:
         """Add an observation: its row, and its files. `extent` is its end or its length, as `row` wants it."""
         self.add_rows(sky, [self.row(obs_id, ra, dec, start, extent, **more)])
         self.add_files(sky, obs_id, files or {})
+
+
+__all__ = ["FILES", "TAP", "Holdings", "Rows", "mjd"]

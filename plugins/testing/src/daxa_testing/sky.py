@@ -24,6 +24,7 @@ from daxa_testing.aio import Servlet
 from daxa_testing.apache import FRONT_END_404, Page, StoredFile, Tree, index_page, serve
 from daxa_testing.disturbing import Disturbance
 from daxa_testing.erodat import erodat_page, moved
+from daxa_testing.s3 import Bucket
 from daxa_testing.serving import served_in_thread
 from daxa_testing.sesame import Names
 from daxa_testing.tap import Column, Manner, Table, TapService
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 ENTRY_POINT_GROUP: Final = "daxa.sky"
 SESAME: Final = "https://cds.unistra.fr/cgi-bin/nph-sesame/"
+FILES: Final = "https://heasarc.gsfc.nasa.gov/FTP/"
+MIRROR: Final = "https://nasa-heasarc.s3.amazonaws.com/"
 AIO: Final = "https://nxsa.esac.esa.int/nxsa-sl/servlet/data-action-aio"
 
 _PAGES: Final = {"erosita.mpe.mpg.de": erodat_page}
@@ -84,9 +87,12 @@ class _Host:
     names: dict[str, Names] = field(factory=dict)
     servlets: dict[str, Servlet] = field(factory=dict)
     page: Page | None = None
+    bucket: Bucket | None = None
 
     async def answer(self, request: web.Request, path: str) -> web.StreamResponse:
         """Answer a request for a path of the real host."""
+        if self.bucket is not None:
+            return await self.bucket.answer(request, path.removeprefix("/"))
         for base, tap in self.taps.items():
             if path.startswith(base + "/"):
                 return await tap.answer(request, path[len(base) :])
@@ -193,6 +199,27 @@ class Sky:
         """Add a file of an observation to ESA's download servlet; `level` is ``ODF`` or ``PPS``."""
         self.servlet(url).add(obs_id, level, name, content)
 
+    def add_mirror(self, url: str = MIRROR, *, of: str = FILES) -> Bucket:
+        """Let a bucket mirror a tree: what is there, and what is added later.
+
+        Parameters
+        ----------
+        url : str
+            Address of the bucket.
+        of : str
+            Address of the tree's root, ending in ``/``.
+
+        Returns
+        -------
+        Bucket
+            What it lacks, has otherwise, and how it behaves, can be set.
+        """
+        host, root = self._host(of)
+        mirror = self._host(url)[0]
+        if mirror.bucket is None:
+            mirror.bucket = Bucket(host.tree, root)
+        return mirror.bucket
+
     def servlet(self, url: str = AIO) -> Servlet:
         """ESA's download servlet: who has an account, what is proprietary, and how observations are answered."""
         host, path = self._host(url)
@@ -202,6 +229,7 @@ class Sky:
     def installed(cls) -> Sky:
         """Gather what installed distributions contribute: entry points of the group ``daxa.sky``."""
         sky = cls()
+        sky.add_mirror()
         for point in sorted(importlib.metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda one: one.value):
             try:
                 point.load()(sky)
@@ -332,7 +360,8 @@ class RunningSky:
 
         registry = Context(Config()).registry
         made = {f"url_{name.lower()}": self.local(spec.url) for name, spec in registry.services.items()}
-        return {**made, "sky": self.address}
+        paced = {f"listing_interval_{name.lower()}": "0" for name in registry.services}  # nobody waits for it here
+        return {**made, **paced, "sky": self.address}
 
     def environment(self, root: Path | None = None) -> dict[str, str]:
         """Variables that make a command see this sky and nothing else.

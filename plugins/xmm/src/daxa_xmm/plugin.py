@@ -26,12 +26,13 @@ def daxa_register_missions() -> list[MissionEntry]:
 
 @hookimpl
 def daxa_register_services() -> list[ServiceSpec]:
-    """Name ESA's archive: its servlet drops connections above ten at once, so four; two for its tables."""
+    """Name ESA's archive: its servlet drops connections above ten at once, so four, and never more than eight."""
     return [
         ServiceSpec(
             name="XSA",
             url="https://nxsa.esac.esa.int/nxsa-sl/servlet/",
             connections=4,
+            most=8,
             title="files of ESA's XMM-Newton Science Archive",
             login=("AIOUSER", "AIOPWD"),
         ),
@@ -39,6 +40,7 @@ def daxa_register_services() -> list[ServiceSpec]:
             name="XSA_TAP",
             url="https://nxsa.esac.esa.int/tap-server/tap",
             connections=2,
+            most=8,
             title="tables of ESA's XMM-Newton Science Archive",
         ),
     ]
