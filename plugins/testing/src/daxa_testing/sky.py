@@ -22,8 +22,11 @@ from attrs import define, field, frozen
 
 from daxa_testing.aio import Servlet
 from daxa_testing.apache import FRONT_END_404, Page, StoredFile, Tree, index_page, serve
+from daxa_testing.browse import Browse
+from daxa_testing.datalink import DataLink
 from daxa_testing.disturbing import Disturbance
 from daxa_testing.erodat import erodat_page, moved
+from daxa_testing.footprints import Footprint, Footprints
 from daxa_testing.s3 import Bucket
 from daxa_testing.serving import served_in_thread
 from daxa_testing.sesame import Names
@@ -35,6 +38,9 @@ ENTRY_POINT_GROUP: Final = "daxa.sky"
 SESAME: Final = "https://cds.unistra.fr/cgi-bin/nph-sesame/"
 FILES: Final = "https://heasarc.gsfc.nasa.gov/FTP/"
 MIRROR: Final = "https://nasa-heasarc.s3.amazonaws.com/"
+DATALINK: Final = "https://heasarc.gsfc.nasa.gov/xamin/vo/datalink"
+BROWSE: Final = "https://heasarc.gsfc.nasa.gov/db-perl/W3Browse/w3query.pl"
+FOOTPRINTS: Final = "https://cda.cfa.harvard.edu/fps-dbdal-rest/jax-rs/main/footprints"
 AIO: Final = "https://nxsa.esac.esa.int/nxsa-sl/servlet/data-action-aio"
 
 _PAGES: Final = {"erosita.mpe.mpg.de": erodat_page}
@@ -86,6 +92,9 @@ class _Host:
     taps: dict[str, TapService] = field(factory=dict)
     names: dict[str, Names] = field(factory=dict)
     servlets: dict[str, Servlet] = field(factory=dict)
+    links: dict[str, DataLink] = field(factory=dict)
+    browsing: dict[str, Browse] = field(factory=dict)
+    footprints: dict[str, Footprints] = field(factory=dict)
     page: Page | None = None
     bucket: Bucket | None = None
 
@@ -99,9 +108,12 @@ class _Host:
         for base, names in self.names.items():
             if path.startswith(base):
                 return await names.answer(request)
-        servlet = self.servlets.get(path)
-        if servlet is not None:
-            return await servlet.answer(request)
+        for base, links in self.links.items():
+            if path.startswith(base + "/"):
+                return await links.answer(request, path[len(base) + 1 :])
+        for held in (self.servlets, self.browsing, self.footprints):
+            if path in held:
+                return await held[path].answer(request)
         target = _MOVED[self.name](path) if self.name in _MOVED else None
         if target is not None:
             return web.Response(status=301, headers={"Location": target})
@@ -224,6 +236,22 @@ class Sky:
         """ESA's download servlet: who has an account, what is proprietary, and how observations are answered."""
         host, path = self._host(url)
         return host.servlets.setdefault(path, Servlet())
+
+    def add_links(self, table: str, row: str, mission: str, directory: str, *, url: str = DATALINK) -> None:
+        """Let HEASARC's DataLink lead from a row of a table (its ``__row``) to a directory."""
+        host, path = self._host(url)
+        host.links.setdefault(path, DataLink()).add(table, row, mission, directory)
+
+    def add_browse(self, service_url: str, *, url: str = BROWSE) -> None:
+        """Serve the tables of a TAP service by HEASARC's old interface for scripts too."""
+        host, base = self._host(service_url)
+        there, path = self._host(url)
+        there.browsing[path] = Browse(host.taps.setdefault(base.rstrip("/"), TapService("xamin")))
+
+    def add_footprint(self, footprint: Footprint, *, url: str = FOOTPRINTS) -> None:
+        """Add a footprint to the service of the Chandra X-ray Center."""
+        host, path = self._host(url)
+        host.footprints.setdefault(path, Footprints()).held.append(footprint)
 
     @classmethod
     def installed(cls) -> Sky:
