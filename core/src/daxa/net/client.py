@@ -7,7 +7,7 @@ import random
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -327,8 +327,10 @@ class Net:
         NotAtArchiveError, BadReplyError
             As from :meth:`listing`.
         """
+        turn = LISTINGS + address
+        spaced = self.context.hosts.policy(turn).interval > 0
         for attempt in (1, 2, 3):
-            async with self.context.hosts.slot(LISTINGS + address):
+            async with self.context.hosts.slot(turn) if spaced else nullcontext():
                 reply = await self.get(address)
             try:
                 return parse_listing(reply.text, reply.url, source)
