@@ -25,6 +25,7 @@ from daxa.exceptions import (
     OfflineError,
     ParameterTypeError,
     PluginError,
+    ServiceError,
     StorageError,
     TaskError,
 )
@@ -141,6 +142,7 @@ __all__ = [
     "ProductLabel",
     "Recipe",
     "RemoteFile",
+    "ServiceError",
     "ServiceSpec",
     "State",
     "StorageError",

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FOOTPRINT: Final = "footprint"
+"""Column of STC-S texts that a catalogue may have: what each observation covers of the sky."""
+
 CORE_COLUMNS: Final = ("ra", "dec", "ObsID", "science_usable", "start", "duration", "end")
 """Columns of every catalogue: degrees, text, flag, UTC times, and a duration."""
 
@@ -219,6 +222,11 @@ def public_today(catalogue: Catalogue) -> None:
     ends = table["proprietary_end_date"]
     public = np.asarray(table["proprietary_usable"], dtype=bool)
     table["proprietary_usable"] = (public & ~(ends > today)) | ((ends > fetched) & (ends <= today))
+
+
+def shown(table: DataFrame) -> DataFrame:
+    """A catalogue as it is shown: the footprints are texts of many numbers, and stand apart."""
+    return table.drop(columns=FOOTPRINT) if FOOTPRINT in table.columns else table
 
 
 # --- checks --------------------------------------------------------------------------------------------------------

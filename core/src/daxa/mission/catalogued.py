@@ -15,7 +15,7 @@ from daxa.exceptions import (
     ObsNotAssociatedError,
     ParameterTypeError,
 )
-from daxa.mission.catalogue import Catalogue, load_catalogue, public_today
+from daxa.mission.catalogue import FOOTPRINT, Catalogue, load_catalogue, public_today, shown
 from daxa.mission.declared import Declared
 from daxa.mission.pending import Marks
 
@@ -127,7 +127,12 @@ class Catalogued(Declared):
     @property
     def all_obs_info(self) -> DataFrame:
         """Table of all observations."""
-        return self._table
+        return shown(self._table)
+
+    @property
+    def footprints(self) -> list[str] | None:
+        """What each observation covers of the sky, as STC-S texts; None where the catalogue does not tell."""
+        return list(self._table[FOOTPRINT]) if FOOTPRINT in self._table.columns else None
 
     @property
     def science_usable(self) -> NDArray[np.bool_]:

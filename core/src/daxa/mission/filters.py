@@ -334,8 +334,7 @@ class Filters(Joining):
 
         wanted = region_of(region)
         await self.load()
-        footprints = list(self._table["footprint"]) if "footprint" in self._table.columns else None
-        self.apply(wanted.selects(self.ra_decs, footprints), "the region")
+        self.apply(wanted.selects(self.ra_decs, self.footprints), "the region")
 
     @filtering
     async def exclude_proprietary(self) -> None:

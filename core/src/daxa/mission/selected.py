@@ -18,7 +18,7 @@ from daxa.exceptions import (
     NoSelectionError,
     ParameterTypeError,
 )
-from daxa.mission.catalogue import Catalogue, conformed
+from daxa.mission.catalogue import Catalogue, conformed, shown
 from daxa.mission.catalogued import Catalogued
 from daxa.mission.operations import MissionState, encode, read_state
 from daxa.mission.pending import is_filter
@@ -139,7 +139,7 @@ class Selected(Catalogued):
     @property
     def all_obs_info(self) -> DataFrame:
         """Table of all observations; setting it resets the filters."""
-        return self._table
+        return shown(self._table)
 
     @all_obs_info.setter
     def all_obs_info(self, table: DataFrame) -> None:
@@ -192,7 +192,7 @@ class Selected(Catalogued):
     @property
     def filtered_obs_info(self) -> DataFrame:
         """Table of the selected observations; rows keep their numbers."""
-        return self._table[self.filter_array]
+        return shown(self._table[self.filter_array])
 
     @property
     def filtered_obs_ids(self) -> NDArray[np.object_]:

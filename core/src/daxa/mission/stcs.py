@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -73,9 +74,16 @@ def _shape(text: str, kind: str, frame: str, numbers: list[float]) -> Shape:
 
 
 def _placed(lon: list[float], lat: list[float], frame: str) -> Floats:
-    if frame == "icrs":  # what archives write, for thousands of observations at a time
-        return unit_vectors(np.array(lon), np.array(lat))
-    return vectors_of(SkyCoord(lon, lat, unit="deg", frame=frame))
+    if frame == "fk4":  # its positions hold terms of aberration: it is not turned alone
+        return vectors_of(SkyCoord(lon, lat, unit="deg", frame=frame))
+    turned: Floats = unit_vectors(np.array(lon), np.array(lat)) @ _rotation(frame)
+    return turned
+
+
+@cache
+def _rotation(frame: str) -> Floats:
+    """What turns unit vectors of a frame into those of ICRS: archives send thousands of texts at a time."""
+    return vectors_of(SkyCoord([0, 90, 0], [0, 0, 90], unit="deg", frame=frame))
 
 
 def _bad(text: str, why: str) -> InvalidParameterError:

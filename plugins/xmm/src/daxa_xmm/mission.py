@@ -19,6 +19,7 @@ from daxa.api import (
     OfflineError,
     ProductLabel,
     RemoteFile,
+    ServiceError,
     Want,
     heasarc_file,
     on_the_sky,
@@ -42,6 +43,9 @@ XSA_COLUMNS: Final = (
     "ra", "dec", "observation_id", "start_utc", "with_science", "duration", "proprietary_end_date", "revolution",
 )  # fmt: skip
 """Columns of ESA's table ``v_all_observations`` that are read."""
+
+XSA_FOOTPRINT: Final = "stc_s"
+"""Column there of what an observation covers of the sky; the catalogue is of use without it."""
 
 HEASARC_COLUMNS: Final = (
     "ra", "dec", "time", "obsid", "status", "duration", "public_date", "data_in_heasarc", "xmm_revolution",
@@ -139,9 +143,14 @@ class XMMPointed(Mission):
         return self._placed(found)
 
     async def _from_esa(self, net: Net) -> DataFrame:
-        found = await whole_table(net, net.url("XSA_TAP"), "v_all_observations", XSA_COLUMNS)
+        service, table = net.url("XSA_TAP"), "v_all_observations"
+        try:
+            found = await whole_table(net, service, table, (*XSA_COLUMNS, XSA_FOOTPRINT))
+        except ServiceError as problem:
+            log.warning("ESA's archive is asked again, without what observations cover: %s", problem.message)
+            found = await whole_table(net, service, table, XSA_COLUMNS)
         public = utc_from_text(found["proprietary_end_date"])
-        return self._table_of(
+        made = self._table_of(
             found,
             obs_id="observation_id",
             start=utc_from_text(found["start_utc"]),
@@ -150,6 +159,7 @@ class XMMPointed(Mission):
             public_usable=public_now(public),
             revolution="revolution",
         )
+        return made.assign(footprint=found[XSA_FOOTPRINT]) if XSA_FOOTPRINT in found.columns else made
 
     async def _from_heasarc(self, net: Net) -> DataFrame:
         found = await whole_table(net, net.url("HEASARC_TAP"), "xmmmaster", HEASARC_COLUMNS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
@@ -26,6 +27,7 @@ XSA_COLUMNS: Final = (
     Column("duration", "double", "s"),
     Column("proprietary_end_date"),
     Column("with_science"),
+    Column("stc_s"),
     Column("daxa_origin"),
 )
 """Columns of ``v_all_observations`` that matter here, and where a row is from: ``recorded``, ``header``,
@@ -86,15 +88,31 @@ def heasarc_row(xsa: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def footprint(ra: float, dec: float, radius: float = 0.25) -> str:
+    """An octagon around a position, all in degrees, as STC-S; it is made for the sky, not recorded."""
+    corners = []
+    for number in range(8):
+        angle = math.tau * number / 8
+        north = min(max(dec + radius * math.cos(angle), -90.0), 90.0)
+        east = (ra + radius * math.sin(angle) / max(math.cos(math.radians(north)), 1e-3)) % 360
+        corners.append(f"{east:.6f} {north:.6f}")
+    return f"Polygon J2000 {' '.join(corners)}"
+
+
+def _with_footprint(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    placed = row["ra"] is not None and row["dec"] is not None and "stc_s" not in row
+    return {**row, "stc_s": footprint(row["ra"], row["dec"])} if placed else row
+
+
 def add_rows(sky: Sky, rows: Rows, *, heasarc: bool = True) -> None:
     """Add observations, as ESA's table has them, to that and to HEASARC's; or what makes them when one is asked."""
     if callable(rows):
-        make = cache(lambda: list(rows()))
+        make = cache(lambda: [_with_footprint(one) for one in rows()])
         sky.add_table(XSA_TAP, XSA_TABLE, XSA_COLUMNS, make)
         if heasarc:
             sky.add_table(HEASARC_TAP, HEASARC_TABLE, HEASARC_COLUMNS, lambda: map(heasarc_row, make()))
         return
-    kept = list(rows)
+    kept = [_with_footprint(one) for one in rows]
     sky.add_table(XSA_TAP, XSA_TABLE, XSA_COLUMNS, kept)
     if heasarc:
         sky.add_table(HEASARC_TAP, HEASARC_TABLE, HEASARC_COLUMNS, [heasarc_row(one) for one in kept])
