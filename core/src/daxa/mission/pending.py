@@ -207,5 +207,5 @@ def filtering(
 
 
 def is_filter(cls: type, name: str) -> bool:
-    """Whether a class has a filter of a name."""
-    return getattr(getattr(cls, name, None), "is_filter", False) is True
+    """Whether a class has a filter of a name; a method that puts its arguments right for its parent's is one too."""
+    return any(getattr(vars(one).get(name), "is_filter", False) is True for one in cls.__mro__)
