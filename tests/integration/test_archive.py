@@ -3,11 +3,10 @@
 import asyncio
 import threading
 
-import daxa_sample.testing
 import pytest
 
 from daxa import Archive, run_sync
-from daxa.context import Context, use_context
+from daxa.context import use_context
 from daxa.exceptions import (
     ArchiveExistsError,
     ArchiveNotFoundError,
@@ -30,24 +29,8 @@ from daxa.exceptions import (
     StorageError,
     UnknownNameError,
 )
-from daxa_testing.sky import Sky
 
 BASE = "https://sample.example/archive/"
-
-
-@pytest.fixture(scope="module")
-def sky():
-    made = Sky()
-    daxa_sample.testing.add_to(made)
-    with made.running_in_thread() as running:
-        yield running
-
-
-@pytest.fixture
-def context(sky, tmp_path):
-    own = Context(**sky.settings(), output=str(tmp_path / "output"), cache=str(tmp_path / "cache"))
-    with use_context(own):
-        yield own
 
 
 async def sample(*obs_ids):

@@ -1,34 +1,17 @@
 """Fetching and processing in one graph: an observation is worked on while others are on their way."""
 
 import anyio
-import daxa_sample.testing
 import pytest
 
 from daxa import Archive
-from daxa.context import Context, use_context
+from daxa.context import use_context
 from daxa.events import TaskChanged
 from daxa.exceptions import NetworkError
 from daxa.outcome import State
-from daxa_testing.sky import Sky
 
 from .test_archive import BASE, sample
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def sky():
-    made = Sky()
-    daxa_sample.testing.add_to(made)
-    with made.running_in_thread() as running:
-        yield running
-
-
-@pytest.fixture
-def context(sky, tmp_path):
-    own = Context(**sky.settings(), output=str(tmp_path / "output"), cache=str(tmp_path / "cache"))
-    with use_context(own):
-        yield own
 
 
 def held_back(monkeypatch, obs_id, until):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import anyio
 import astropy.units as u
-import daxa_sample.testing
 import numpy as np
 import pytest
 from astropy.coordinates import FK5, SkyCoord
@@ -46,7 +45,6 @@ from daxa.exceptions import (
     ParameterTypeError,
     StorageError,
 )
-from daxa_testing.sky import Sky
 
 DATA = Path(__file__).parent.parent / "data" / "regions"
 EXPECTED = json.loads((DATA / "expected.json").read_text())
@@ -55,14 +53,6 @@ FILE = DATA / "0502671101.reg"
 """The shortest."""
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def sky():
-    made = Sky()
-    daxa_sample.testing.add_to(made)
-    with made.running_in_thread() as running:
-        yield running
 
 
 @pytest.fixture

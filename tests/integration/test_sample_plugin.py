@@ -14,18 +14,9 @@ from daxa import Archive
 from daxa.context import Context, use_context
 from daxa.mission import MISS_INDEX
 from daxa.outcome import State
-from daxa_testing.sky import Sky
 
 pytestmark = pytest.mark.anyio
 SOURCE = Path(daxa_sample.testing.__file__).parent
-
-
-@pytest.fixture(scope="module")
-def sky():
-    made = Sky()
-    daxa_sample.testing.add_to(made)
-    with made.running_in_thread() as running:
-        yield running
 
 
 @pytest.fixture

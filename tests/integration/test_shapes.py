@@ -25,21 +25,12 @@ from daxa.exceptions import (
     ParameterTypeError,
     PreProcessedNotAvailableError,
 )
-from daxa_testing.sky import Sky
 
 pytestmark = pytest.mark.anyio
 
 FAILS = '[ -e "$SAMPLETOOLS/fails/$(basename "$in")" ] && { echo "samplecal: ERROR no good" >&2; exit 1; }\n'
 EXPOSURES = {"WIDEU001": "w_u001", "WIDEU002": "w_u002", "DEEPU003": "d_u003"}
 """Those of an observation that are calibrated, with their tokens in file names."""
-
-
-@pytest.fixture(scope="module")
-def sky():
-    made = Sky()
-    daxa_sample.testing.add_to(made)
-    with made.running_in_thread() as running:
-        yield running
 
 
 @pytest.fixture

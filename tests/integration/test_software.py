@@ -2,35 +2,17 @@
 
 import logging
 
-import daxa_sample.testing
 import pytest
 from attrs import evolve
 
 from daxa import Archive
 from daxa.api import Recipe, ToolSpec
-from daxa.context import Context, use_context
 from daxa.exceptions import MissingToolError, PluginError
 from daxa.outcome import State
-from daxa_testing.sky import Sky
 
 from .test_archive import sample
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def sky():
-    made = Sky()
-    daxa_sample.testing.add_to(made)
-    with made.running_in_thread() as running:
-        yield running
-
-
-@pytest.fixture
-def context(sky, tmp_path):
-    own = Context(**sky.settings(), output=str(tmp_path / "output"), cache=str(tmp_path / "cache"))
-    with use_context(own):
-        yield own
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from daxa.exceptions import BadReplyError
 from daxa.net.addresses import shown
+from daxa.net.documents import document_parser
 
 if TYPE_CHECKING:
     from daxa.net.client import Net
@@ -80,10 +81,6 @@ class _Reader:
         self._stack.pop()
 
 
-def _no_entities(*_declared: object) -> None:
-    raise expat.ExpatError("it declares entities")
-
-
 def parse_bucket_page(body: bytes, url: str) -> BucketPage:
     """Read a page of a bucket's listing.
 
@@ -100,8 +97,7 @@ def parse_bucket_page(body: bytes, url: str) -> BucketPage:
         If it is no such page, or damaged, or says of itself what is not so.
     """
     reader = _Reader()
-    parser = expat.ParserCreate()
-    parser.EntityDeclHandler = _no_entities
+    parser = document_parser()
     parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end
     parser.CharacterDataHandler = reader.text
     try:

@@ -13,6 +13,7 @@ from xml.parsers import expat
 import anyio.to_thread
 
 from daxa.exceptions import BadReplyError, ServiceError
+from daxa.net.documents import document_parser
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -77,11 +78,7 @@ def query_status(body: bytes) -> tuple[str | None, str]:
             rank, status, value, message = open_info.pop()
             found.append((rank, status, message.strip() or value))
 
-    def entity(*_declared: object) -> None:
-        raise expat.ExpatError("it declares entities")
-
-    parser = expat.ParserCreate()
-    parser.EntityDeclHandler = entity
+    parser = document_parser()
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
     parser.Parse(body, True)
     for rank in (0, 1, 2):
