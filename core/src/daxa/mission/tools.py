@@ -58,7 +58,8 @@ class Found(Mapping[str, "Mission"]):
         return {name: _summary(mission) for name, mission in self.missions.items()}
 
     def __str__(self) -> str:
-        lines = [f"{one.pretty_name}: {len(one)} observations" for one in self.missions.values()]
+        counts = {name: len(one) for name, one in self.missions.items()}
+        lines = [f"{name}: {count} observation{'' if count == 1 else 's'}" for name, count in counts.items()]
         lines += [f"{name}: nothing" for name in self.empty]
         lines += [f"{name}: could not be asked: {cause}" for name, cause in self.failures.items()]
         return "\n".join(lines)
