@@ -15,6 +15,7 @@ import gzip
 import io
 import math
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -136,12 +137,18 @@ class Mission:
         begins = float(CHANCE.uniform(*_SPAN[self.name])) if start is None else start
         instrument = instrument or _USUAL.get(self.name, "")
         row = Row(obs_id or self.new_id(), ra, dec, begins, begins + days, origin, instrument, usable, more)
+        if origin == "generated" and self.name != "rass":
+            row.end = row.start + 0.05 + _number(row) % 1000 / 1000  # a survey's tiles are all alike
         self.rows.append(row)
         return row
 
 
 _SPAN = {"xmm": (51600.0, 59900.0), "chandra": (51700.0, 59900.0), "nustar": (56130.0, 60300.0),
          "rosat": (48100.0, 51100.0), "rass": (48083.0, 48300.0)}  # fmt: skip
+CHANDRA_SUBJECTS = ("AGN UNCLASSIFIED", "AGN UNCLASSIFIED", "CLUSTER OF GALAXIES", "CV", "NON-ACTIVE GALAXY", "SNR",
+                    "X-RAY BINARY", "STARS", "EXTENDED GALACTIC OR EXTRAGALACTIC")  # fmt: skip
+NUSTAR_SUBJECTS = ("Active galaxies and Quasars", "Galactic Compact Sources", "Normal galaxies",
+                   "Galaxy clusters and extragalactic diffuse objects", "Non-Proposal ToOs")  # fmt: skip
 _USUAL = {"chandra": "ACIS-S", "rosat": "PSPCB"}
 
 
@@ -468,6 +475,16 @@ def write(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) ->
     print(path.name, path.stat().st_size, text.getvalue().count("\n") - 1)
 
 
+def _number(row: Row) -> int:
+    """A number of a generated row that looks random and is always the same."""
+    return zlib.crc32(row.obs_id.encode())
+
+
+def _subject(row: Row, subjects: Sequence[Any], usual: Any) -> Any:
+    """What was observed: something else for every generated row."""
+    return subjects[_number(row) % len(subjects)] if row.origin == "generated" else usual
+
+
 def _xmm_dict(row: Row) -> dict[str, Any]:
     return {
         "observation_id": row.obs_id, "revolution": max(1, int((row.start - 51540) / 1.9948)),
@@ -482,7 +499,7 @@ def _chandra_dict(row: Row) -> dict[str, Any]:
         "obsid": row.obs_id, "status": "archived" if row.usable else "scheduled", "name": row.more.get("name", ""),
         "ra": row.ra, "dec": row.dec, "time": round(row.start, 10), "detector": row.instrument, "grating": "NONE",
         "exposure": round((row.end - row.start) * 86400), "type": "GO", "data_mode": "TE_0046E",
-        "class": row.more.get("class", "CLUSTER OF GALAXIES"), "public_date": int(row.end) + 366,
+        "class": row.more.get("class") or _subject(row, CHANDRA_SUBJECTS, "CLUSTER OF GALAXIES"), "public_date": int(row.end) + 366,
         "daxa_origin": row.origin,
     }  # fmt: skip
 
@@ -494,7 +511,7 @@ def _nustar_dict(row: Row) -> dict[str, Any]:
         "obsid": row.obs_id, "name": row.more.get("name", "TARGET"), "ra": row.ra, "dec": row.dec,
         "time": repr(row.start), "end_time": repr(row.end), "status": "archived" if row.usable else "accepted",
         "observation_mode": "SCIENCE", "instrument_mode": "NORMAL", "spacecraft_mode": "INERTIAL",
-        "subject_category": "", "obs_type": "GO", **exposures, "nupsdout": 0, "issue_flag": 0,
+        "subject_category": _subject(row, NUSTAR_SUBJECTS, ""), "obs_type": "GO", **exposures, "nupsdout": 0, "issue_flag": 0,
         "public_date": int(row.end) + 366, "daxa_origin": row.origin,
     }  # fmt: skip
 
@@ -505,7 +522,7 @@ def _rosat_dict(row: Row) -> dict[str, Any]:
         "seq_id": row.obs_id, "instrument": row.instrument, "exposure": exposure,
         "name": row.more.get("name", "TARGET"),
         "ra": row.ra, "dec": row.dec, "start_time": repr(row.start), "end_time": repr(row.end), "filter": "N",
-        "fits_type": "RDF 3_4", "proc_rev": 2, "site": "GSFC", "subj_cat": row.more.get("subj_cat", 8),
+        "fits_type": "RDF 3_4", "proc_rev": 2, "site": "GSFC", "subj_cat": row.more.get("subj_cat") or _subject(row, range(1, 10), 8),
         "daxa_origin": row.origin, **row.more.get("row", {}),
     }  # fmt: skip
 
