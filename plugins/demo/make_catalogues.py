@@ -499,7 +499,8 @@ def _chandra_dict(row: Row) -> dict[str, Any]:
         "obsid": row.obs_id, "status": "archived" if row.usable else "scheduled", "name": row.more.get("name", ""),
         "ra": row.ra, "dec": row.dec, "time": round(row.start, 10), "detector": row.instrument, "grating": "NONE",
         "exposure": round((row.end - row.start) * 86400), "type": "GO", "data_mode": "TE_0046E",
-        "class": row.more.get("class") or _subject(row, CHANDRA_SUBJECTS, "CLUSTER OF GALAXIES"), "public_date": int(row.end) + 366,
+        "class": row.more.get("class") or _subject(row, CHANDRA_SUBJECTS, "CLUSTER OF GALAXIES"),
+        "public_date": int(row.end) + 366,
         "daxa_origin": row.origin,
     }  # fmt: skip
 
@@ -511,8 +512,8 @@ def _nustar_dict(row: Row) -> dict[str, Any]:
         "obsid": row.obs_id, "name": row.more.get("name", "TARGET"), "ra": row.ra, "dec": row.dec,
         "time": repr(row.start), "end_time": repr(row.end), "status": "archived" if row.usable else "accepted",
         "observation_mode": "SCIENCE", "instrument_mode": "NORMAL", "spacecraft_mode": "INERTIAL",
-        "subject_category": _subject(row, NUSTAR_SUBJECTS, ""), "obs_type": "GO", **exposures, "nupsdout": 0, "issue_flag": 0,
-        "public_date": int(row.end) + 366, "daxa_origin": row.origin,
+        "subject_category": _subject(row, NUSTAR_SUBJECTS, ""), "obs_type": "GO", **exposures, "nupsdout": 0,
+        "issue_flag": 0, "public_date": int(row.end) + 366, "daxa_origin": row.origin,
     }  # fmt: skip
 
 
@@ -522,7 +523,8 @@ def _rosat_dict(row: Row) -> dict[str, Any]:
         "seq_id": row.obs_id, "instrument": row.instrument, "exposure": exposure,
         "name": row.more.get("name", "TARGET"),
         "ra": row.ra, "dec": row.dec, "start_time": repr(row.start), "end_time": repr(row.end), "filter": "N",
-        "fits_type": "RDF 3_4", "proc_rev": 2, "site": "GSFC", "subj_cat": row.more.get("subj_cat") or _subject(row, range(1, 10), 8),
+        "fits_type": "RDF 3_4", "proc_rev": 2, "site": "GSFC",
+        "subj_cat": row.more.get("subj_cat") or _subject(row, range(1, 10), 8),
         "daxa_origin": row.origin, **row.more.get("row", {}),
     }  # fmt: skip
 

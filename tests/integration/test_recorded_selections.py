@@ -17,13 +17,13 @@ from astropy.units import Quantity
 from daxa.context import Context, use_context
 from daxa.mission import MISS_INDEX, Chandra, XMMPointed, eROSITACalPV
 from daxa.mission.tools import multi_mission_filter_on_positions
+from daxa_demo.samples import efeds_clusters, supernovae
 from daxa_demo.sky import DATA, NAMES
 from daxa_testing.sky import Sky
 
 from ..plugins.skies import context_of
 
 SHOWN = Path(__file__).parents[1] / "data" / "case_studies"
-SAMPLES = Path(__file__).parents[1] / "data" / "samples"
 COUNTS = {
     "A3667": {"xmm_pointed": 8, "chandra": 12, "erosita_all_sky_de_dr1": 1, "rosat_pointed": 3},
     "Abell 907": {"xmm_pointed": 3},
@@ -167,7 +167,7 @@ async def test_a_patch_of_sky(mission, count):
 
 
 def clusters():
-    table = pd.read_csv(SAMPLES / "efeds_clusters.csv")
+    table = efeds_clusters()
     return SkyCoord(table["ra"].to_numpy(), table["dec"].to_numpy(), unit="deg")
 
 
@@ -191,9 +191,9 @@ async def test_observations_of_a_sample_of_clusters():
 
 
 async def test_observations_of_supernovae_within_a_month():
-    table = pd.read_csv(SAMPLES / "supernovae.csv")
+    table = supernovae()
     places = np.column_stack([table["ra"], table["dec"]])
-    when = pd.to_datetime(table["discovered"]).to_numpy()
+    when = table["discovered"].to_numpy()
     for mission, count in (("xmm_pointed", 1), ("chandra", 15)):
         made = MISS_INDEX[mission]()
         found = await made.filter_on_positions_at_time(places, when - MONTH, when + MONTH, return_obs_info=True)
