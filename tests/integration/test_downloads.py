@@ -23,7 +23,7 @@ def context_of(running, tmp_path, **settings):
     return Context(**running.settings(), output=str(tmp_path / "output"), cache=str(tmp_path / "cache"), **settings)
 
 
-async def test_three_missions_at_once_never_exceed_the_hosts_limit(tmp_path):
+async def test_w_38_three_missions_at_once_never_exceed_the_hosts_limit(tmp_path):
     import daxa_chandra.testing
     import daxa_nustar.testing
     import daxa_rosat.testing

@@ -115,6 +115,36 @@ async def test_w_32_only_what_is_missing_is_fetched(mission, server):
     assert on_disk(mission) == whole()
 
 
+async def test_w_33_complete_observations_are_not_fetched_again_when_one_is_missing(mission, lab, server):
+    for obs_id in OBS[:2]:
+        one = lab.Lab()
+        await one.filter_on_obs_ids(obs_id)
+        await one.download()
+    server.log.clear()
+    report = await mission.download()
+    assert {one.obs_id: one.state for one in report.observations} == dict(
+        zip(OBS, ("present", "present", "complete"), strict=True)
+    )
+    assert all("/000003/" in one for one in server.fetched()) and on_disk(mission) == whole()
+
+
+async def test_w_35_two_at_once_that_share_a_directory_fetch_each_file_once(mission, lab, server):
+    other = lab.Lab()
+    await other.filter_on_obs_ids(OBS)
+    reports = []
+
+    async def fetch(one):
+        reports.append(await one.download())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(fetch, mission)
+        group.start_soon(fetch, other)
+    wanted = [one for one in server.fetched() if not one.endswith("index.json")]
+    assert len(wanted) == len(set(wanted)) == len(whole())
+    assert on_disk(mission) == whole() and all(not report.failed for report in reports)
+    assert {one.state for report in reports for one in report.observations} <= {"complete", "present"}
+
+
 async def test_an_empty_directory_is_no_download(mission):
     (Path(mission.raw_data_path) / "000001").mkdir(parents=True)
     await mission.download()
@@ -160,7 +190,7 @@ async def test_a_locked_mission_downloads(mission):
 # --- what goes wrong -----------------------------------------------------------------------------------------------
 
 
-async def test_everything_else_is_fetched_and_the_error_names_every_file(mission, server):
+async def test_w_37_everything_else_is_fetched_and_the_error_names_every_file(mission, server):
     server.statuses["/files/000002/raw/log.txt"] = 403
     server.statuses["/files/000003/raw/log.txt"] = 503
     with pytest.raises(ex.DAXADownloadError, match="and 1 more") as caught:
@@ -229,7 +259,7 @@ async def test_a_file_that_need_not_be_there(mission, lab, server, monkeypatch):
 
 
 @pytest.mark.parametrize("path", ["../outside.txt", "/etc/passwd", "raw/../../outside"])
-async def test_a_hostile_path_is_refused_and_nothing_leaves_the_directory(mission, server, path, tmp_path):
+async def test_w_36_a_hostile_path_is_refused_and_nothing_leaves_the_directory(mission, server, path, tmp_path):
     server.put_observation("000001", {path: b"evil"})
     report = await mission.download(on_error="collect")
     assert report.observations[0].state == "partial" and "would leave" in report.observations[0].cause

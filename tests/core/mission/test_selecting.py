@@ -33,7 +33,7 @@ def brute(table, positions, radii, frame="fk5"):
 # --- what a mission is before it is asked --------------------------------------------------------------------------
 
 
-def test_making_a_mission_touches_neither_network_nor_disk(lab, context, server, tmp_path):
+def test_w_43_making_a_mission_touches_neither_network_nor_disk(lab, context, server, tmp_path):
     lab.Lab()
     assert server.log == []
     assert not (tmp_path / "output").exists() and not (tmp_path / "cache").exists()
@@ -291,7 +291,7 @@ async def test_bad_positions_and_distances(mission, positions, distance, error):
     assert mission.filtering_operations == []
 
 
-async def test_associations_against_brute_force(mission):
+async def test_w_41_associations_against_brute_force(mission):
     rng = np.random.default_rng(5)
     places = SkyCoord(rng.uniform(0, 360, 40), np.degrees(np.arcsin(rng.uniform(-1, 1, 40))), unit="deg", frame="icrs")
     for radii in (np.full(40, 8.0), rng.uniform(0.1, 20, 40)):
@@ -306,6 +306,25 @@ async def test_associations_against_brute_force(mission):
         without = type(mission)()
         await without.filter_on_positions(places, given)
         assert (without.filter_array == mission.filter_array).all()
+
+
+async def test_w_24_numbers_in_the_table_of_associations_are_numbers(mission):
+    row = mission.filtered_obs_info.iloc[0]
+    found = await mission.filter_on_positions([[row.ra, row.dec]], 1, return_pos_obs_info=True)
+    assert found["pos_ind"].dtype.kind == "i" and found["pos_ra"].dtype == found["pos_dec"].dtype == np.float64
+    assert found["pos_ra"][0] == row.ra and isinstance(found["ObsIDs"][0], str)
+
+
+async def test_w_40_one_look_at_the_catalogue_serves_all_positions(mission, monkeypatch):
+    """Each with a radius of its own: the tree is made once, not once a position."""
+    from daxa.mission import selection
+
+    trees = []
+    make = selection.KDTree
+    monkeypatch.setattr(selection, "KDTree", lambda *given: trees.append(1) or make(*given))
+    places = np.column_stack([np.linspace(0, 359, 500), np.linspace(-80, 80, 500)])
+    found = await mission.filter_on_positions(places, np.linspace(1, 9, 500), return_pos_obs_info=True)
+    assert len(found) > 50 and len(trees) == 1
 
 
 async def test_only_observations_that_passed_before_are_listed(mission):
@@ -344,7 +363,7 @@ async def test_w_04_distances_by_instrument_keep_earlier_filters(lab, context):
         await duo.filter_on_positions(places, 100)
 
 
-async def test_positions_at_time_against_brute_force(mission):
+async def test_w_42_positions_at_time_against_brute_force(mission):
     rng = np.random.default_rng(6)
     places = SkyCoord(rng.uniform(0, 360, 60), np.degrees(np.arcsin(rng.uniform(-1, 1, 60))), unit="deg", frame="fk5")
     starts = [datetime(2001, 1, 1) + timedelta(days=int(day)) for day in rng.integers(0, 6000, 60)]
@@ -450,6 +469,19 @@ async def test_regions(mission):
 # --- the filter by hand, instruments, lock -------------------------------------------------------------------------
 
 
+async def test_w_25_the_filter_is_an_array_whatever_was_applied(mission):
+    assert type(mission.filter_array) is np.ndarray
+    row = mission.filtered_obs_info.iloc[0]
+    for apply, *arguments in (
+        (mission.filter_on_target_type, row.target_category),
+        (mission.filter_on_time, row.start, row.end),
+        (mission.filter_on_positions, [row.ra, row.dec], 1),
+        (mission.filter_on_obs_ids, row.ObsID),
+    ):
+        await apply(*arguments)
+        assert type(mission.filter_array) is np.ndarray and mission.filter_array.dtype == bool
+
+
 async def test_the_filter_by_hand(mission):
     by_hand = np.zeros(len(mission.all_obs_info), dtype=bool)
     by_hand[:4] = True
@@ -518,7 +550,7 @@ async def test_the_record_of_operations_can_be_added_to(mission):
             mission.filtering_operations = bad
 
 
-async def test_explain_and_info(mission, capsys):
+async def test_explain(mission):
     row = mission.filtered_obs_info.iloc[0]
     await mission.filter_on_obs_ids([row.ObsID])
     await mission.filter_on_time(row.start, row.end)
@@ -527,6 +559,10 @@ async def test_explain_and_info(mission, capsys):
     out = mission.explain("000004")
     assert not out.selected and "no use" in str(out) and "filter_on_obs_ids leaves it out" in str(out)
     assert "not in the catalogue" in str(mission.explain("999999"))
+
+
+async def test_w_21_info_tells_what_there_is_and_what_is_selected(mission, capsys):
+    await mission.filter_on_obs_ids(mission.filtered_obs_ids[0])
     mission.info()
     printed = capsys.readouterr().out
     assert "Number of Observations - 300" in printed and "Number of Filtered Observations - 1" in printed

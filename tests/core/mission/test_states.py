@@ -154,7 +154,7 @@ async def test_a_snapshot_is_json_and_needs_no_network(lab, context, make_contex
         lab.Lab.from_snapshot({**snapshot, "format": 99})
 
 
-async def test_update_tells_what_changed_and_keeps_the_lock(lab, context, server):
+async def test_w_11_update_tells_what_changed_and_keeps_the_lock(lab, context, server):
     mission = lab.Lab()
     await mission.filter_on_time("2001-01-01", "2015-01-01")
     await mission.filter_on_target_type("GCL")
@@ -190,6 +190,24 @@ async def test_update_tells_what_changed_and_keeps_the_lock(lab, context, server
     unfiltered = lab.Lab()
     with pytest.warns(UserWarning, match="nothing is updated"):
         await unfiltered.update()
+
+
+async def test_w_09_update_fetches_new_observations_as_it_did_the_others(lab, context, server):
+    for obs_id in ("000001", "000002"):
+        server.put_observation(obs_id, {"raw/data.bin": b"raw", "products/cama_x_001_evt.bin": b"product"})
+    table = lab.rows(300)
+    table["science_usable"] = table["ObsID"].isin(["000001"])
+    server.put_catalogue(table)
+    mission = lab.Lab()
+    await mission.filter_on_time("1990-01-01", "2050-01-01")
+    await mission.download(download_products=False)
+    assert mission.downloaded_type == "raw"
+    table["science_usable"] = table["ObsID"].isin(["000001", "000002"])
+    server.put_catalogue(table)
+    await mission.update()
+    assert mission.downloaded_type == "raw" and mission.download_completed
+    assert server.fetched("data.bin") == ["/files/000001/raw/data.bin", "/files/000002/raw/data.bin"]
+    assert server.fetched("evt.bin") == []
 
 
 async def test_an_update_that_fails_changes_nothing(lab, context, server):

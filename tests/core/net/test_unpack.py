@@ -4,6 +4,8 @@ import gzip
 import hashlib
 import io
 import random
+import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -57,7 +59,7 @@ def test_tars_within_tars_and_compressed_members(tmp_path):
     [("../evil", b"x"), ("/abs", b"x"), ("a/../../evil", b"x"), ("link", b"", tarfile.SYMTYPE), ("hard", b"", tarfile.LNKTYPE),
      ("pipe", b"", tarfile.FIFOTYPE), ("dev", b"", tarfile.CHRTYPE), ("a\\b", b"x"), ("bell\x07", b"x")],
 )  # fmt: skip
-def test_hostile_members_are_refused(tmp_path, member):
+def test_w_36_hostile_members_are_refused(tmp_path, member):
     with pytest.raises(UnsafeArchiveError):
         opened(tmp_path, tar(("good", b"x"), member))
     assert not (tmp_path / "evil").exists()
@@ -125,6 +127,29 @@ def test_fits_files_to_their_last_block(tmp_path):
 def test_paths_stay_below_their_directory(path):
     with pytest.raises(InvalidNameError):
         check_path(path)
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+from daxa.net import unpack
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+getattr(unpack, sys.argv[1])(Path(sys.argv[2]), Path(sys.argv[3]), "a")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize("how", ["uncompress", "gunzip"])
+def test_w_45_large_files_are_unpacked_in_little_memory(tmp_path, how):
+    import ncompress
+
+    content = random.Random(45).randbytes(24_000_000)
+    packed = tmp_path / "packed"
+    packed.write_bytes(ncompress.compress(content) if how == "uncompress" else gzip.compress(content, 1))
+    command = [sys.executable, "-c", MEMORY, how, str(packed), str(tmp_path / "plain")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (tmp_path / "plain").read_bytes() == content
+    assert int(done.stdout) < 16_000  # kB
 
 
 def test_names_after_unpacking():

@@ -1,7 +1,6 @@
 """Selections that DAXA 0.3.5 made of the same two tables: counts, and sums of the sorted ObsIDs."""
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,14 +16,14 @@ from daxa.exceptions import (
     ParameterTypeError,
 )
 from daxa.mission import eRASS1DE, eROSITACalPV
+from daxa_demo import samples
 
 pytestmark = pytest.mark.anyio
-SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 MONTH = pd.Timedelta(30, "D")
 
 
 def sample(name):
-    return pd.read_csv(SAMPLES / f"{name}.csv")
+    return getattr(samples, name)()
 
 
 def places(table):

@@ -264,7 +264,7 @@ async def test_without_credentials_it_is_left_out(tmp_path):
     "how",
     [{"settings": ACCOUNT}, {"credentials": (USER, PASSWORD)}, {"credentials": {"user": USER, "password": PASSWORD}}],
 )
-async def test_with_credentials_it_is_fetched(tmp_path, how, monkeypatch, caplog):
+async def test_w_39_with_credentials_it_is_fetched(tmp_path, how, monkeypatch, caplog):
     caplog.set_level(0)
     events_file = tmp_path / "events.jsonl"
     monkeypatch.setenv("DAXA_EVENTS", str(events_file))

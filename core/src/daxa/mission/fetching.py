@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -25,12 +26,16 @@ from daxa.mission.download import FileResult, FileState, ObservationResult, Obse
 from daxa.mission.proprietary import with_date
 from daxa.mission.sharing import SharedFiles
 from daxa.specs import RemoteFile, Want
+from daxa.store.claims import claimed
 from daxa.store.downloads import DownloadRecord, FileEntry
 
 if TYPE_CHECKING:
     from daxa.context import Context
     from daxa.net.client import Net
     from daxa.net.transfer import FetchResult
+
+CLAIMS: Final = ".claims"
+"""Directory below a mission's raw directory that tells which observations are being fetched, by whatever process."""
 
 OBSERVATIONS_AT_ONCE: Final = 16
 FILES_AT_ONCE: Final = 32
@@ -212,6 +217,22 @@ class Fetching:
 
     async def _observation(self, row: Mapping[str, Any]) -> ObservationResult:
         obs_id, began = str(row["ObsID"]), time.monotonic()
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(claimed(self.directory / CLAIMS / obs_id))
+            except OSError as problem:
+                stopped = StorageError(
+                    f"{self.directory} cannot be written: {problem.strerror or problem}.",
+                    expected="a writable disk with room",
+                    remedy="free space or choose another output directory, then download again",
+                    path=str(self.directory),
+                )
+                self.stopped.append(stopped)
+                return ObservationResult(mission=self.name, obs_id=obs_id, state="partial", cause=stopped.message)
+            return await self._claimed(row, obs_id, began)
+
+    async def _claimed(self, row: Mapping[str, Any], obs_id: str, began: float) -> ObservationResult:
+        """Fetch what is missing, while nobody else does: what another process has fetched meanwhile is found here."""
         known = await self._known(obs_id)
         files: list[FileResult] = []
         failure: Exception | None = None

@@ -14,6 +14,7 @@ from attrs import define, evolve, field
 
 from daxa.exceptions import DaxaError
 from daxa.specs import Location, RemoteFile
+from daxa.store.claims import Claim, claimed
 
 if TYPE_CHECKING:
     from daxa.net.client import Net
@@ -29,7 +30,7 @@ class SharedFiles:
     """The shared tars of one download.
 
     They are unpacked from gzip once, so that each observation reads only what it takes. When something could not be
-    fetched they stay for the next try; otherwise they go with the end of the download.
+    fetched they stay for the next try; otherwise they go with the end of the download, or of the last that uses them.
 
     Parameters
     ----------
@@ -48,6 +49,7 @@ class SharedFiles:
     _here: dict[str, tuple[Path, int]] = field(factory=dict, init=False)
     _failures: dict[str, DaxaError] = field(factory=dict, init=False)
     _unfinished: bool = field(default=False, init=False)
+    _use: Claim | None = field(default=None, init=False)
 
     async def held(self, remote: RemoteFile) -> tuple[RemoteFile, int]:
         """Fetch a shared tar, unless it is here.
@@ -63,6 +65,8 @@ class SharedFiles:
             If it cannot be fetched; all that share it are told the same.
         """
         url = remote.url
+        async with self._locks.setdefault("", anyio.Lock()):
+            await self._used()
         async with self._locks.setdefault(url, anyio.Lock()):
             if url in self._failures:
                 raise self._failures[url]
@@ -81,17 +85,28 @@ class SharedFiles:
         ending = next((one for one in _PACKED if served.lower().endswith(one)), None)
         name = served if ending is None else served[: -len(ending)] + _PACKED[ending]
         path = self.raw / SHARED / digest / name
-        if await anyio.to_thread.run_sync(path.is_file):  # left by a download that was cut short: it is whole
-            return path, 0
+        async with claimed(self.raw / SHARED / f"{digest}.claim"):
+            if await anyio.to_thread.run_sync(path.is_file):  # another download's, or one's that was cut short: whole
+                return path, 0
+            return path, await self._fetch(remote, path, ending)
+
+    async def _fetch(self, remote: RemoteFile, path: Path, ending: str | None) -> int:
         whole = RemoteFile(
             obs_id=remote.obs_id,
-            path=name,
+            path=path.name,
             locations=remote.locations,
             unpack="none" if ending is None else "gzip",
             listed=remote.listed,
         )
         result = await self.net.fetch(whole, path.parent, mission=self.mission)
-        return path, result.size
+        return result.size
+
+    async def _used(self) -> None:
+        """Tell other processes that the tars are in use."""
+        if self._use is None:
+            claim = Claim(self.raw / SHARED / "in use", shared=True)
+            await claim.wait()  # the last user may be about to remove everything
+            self._use = claim
 
     def keep(self) -> None:
         """Keep what is here beyond the download: an observation that needs it is not complete."""
@@ -99,6 +114,12 @@ class SharedFiles:
 
     async def close(self) -> None:
         """Remove what nobody needs any more."""
-        if self._here and not self._failures and not self._unfinished:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(lambda: shutil.rmtree(self.raw / SHARED, ignore_errors=True))
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self._close)
+
+    def _close(self) -> None:
+        if self._use is None:
+            return
+        if self._here and not self._failures and not self._unfinished and self._use.is_alone():
+            shutil.rmtree(self.raw / SHARED, ignore_errors=True)
+        self._use.release()
