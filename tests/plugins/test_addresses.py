@@ -64,6 +64,22 @@ def test_default_addresses_of_services():
     assert own_services() == SERVICES
 
 
+LIMITS = {
+    "HEASARC": (4, 0.2, 64), "HEASARC_TAP": (2, 0, 64), "HEASARC_S3": (16, 0, 64), "SESAME": (2, 0, 64),
+    "SESAME_MIRROR": (2, 0, 64), "XSA": (4, 0, 8), "XSA_TAP": (2, 0, 8), "CXC": (3, 0, 64), "EROSITA": (3, 0, 64),
+    "EROSITA_EDR": (3, 0, 64),
+}  # fmt: skip
+"""Requests at once, seconds between directory pages, and what no setting exceeds."""
+
+
+def test_how_hosts_are_treated_unless_the_user_says_otherwise():
+    services = Context().registry.services
+    found = {
+        name: (services[name].connections, services[name].listing_interval, services[name].most) for name in LIMITS
+    }
+    assert found == LIMITS and set(LIMITS) == set(SERVICES)
+
+
 def test_nothing_is_asked_where_it_is_known_to_be_gone():
     root = Path(__file__).parents[2]
     for source in [*(root / "core/src").rglob("*.py"), *(root / "plugins").glob("*/src/**/*.py")]:
@@ -179,12 +195,12 @@ def content(url):
     return lzw() if url.endswith(".Z") else gz() if url.endswith((".gz", ".FTZ")) else fits()
 
 
-async def named(name, row, running, tmp_path, **want):
+async def named(name, row, running, tmp_path, prefer=(), **want):
     """Addresses of the files that a mission names, and of what it asked for to know."""
     mission = getattr(daxa.mission, name)(context=context_of(running, tmp_path))
     wish = Want(instruments=tuple(mission.chosen_instruments), **{"raw": False, "products": True, **want})
     files = []
-    async with open_net(mission.context, patience=Patience(attempts=2, first=0.01)) as net:
+    async with open_net(mission.context, patience=Patience(attempts=2, first=0.01), prefer=prefer) as net:
         try:
             async for remote in mission.remote_files(row, wish, net):
                 files.append([real(one.url) for one in remote.locations])
@@ -205,6 +221,20 @@ async def test_directories_and_files_at_heasarc(name, row, file, directories, tm
         files, asked = await named(name, row, running, tmp_path)
         assert set(asked) == {("GET", f"{FTP}/{one}") for one in directories}
         assert files == [at_heasarc(file) + ([at_cxc(file)] if name == "Chandra" else [])]
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "file", "directories"), RULES, ids=[f"{one[0]} {one[1]['ObsID']}" for one in RULES]
+)
+async def test_directories_and_files_in_the_cloud(name, row, file, directories, tmp_path):
+    sky = Sky()
+    sky.add_mirror()
+    sky.add_file(f"{FTP}/{file}", content(file))
+    with sky.running_in_thread() as running:
+        files, asked = await named(name, row, running, tmp_path, prefer=("s3",))
+        assert asked == [("GET", f"{S3}/?list-type=2&prefix={directories[0]}&max-keys=1000")]
+        here, there = at_heasarc(file)
+        assert files == [[there, here] + ([at_cxc(file)] if name == "Chandra" else [])]
 
 
 @pytest.mark.parametrize("obs_id", ["907", "25680"])
