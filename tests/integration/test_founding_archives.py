@@ -6,10 +6,15 @@ those of what really ran, raw errors are without the lines of DAXA's shell.
 
 import json
 import os
+import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
+import astropy.units as u
+import pandas as pd
 import pytest
+from astropy.coordinates import SkyCoord
 
 from daxa.archive import Archive
 from daxa.context import Context, use_context
@@ -112,8 +117,14 @@ def test_its_logs(prev):
     assert {mission: list(found) for mission, found in logs.items()} == keys[
         "get_process_logs(espfilt, obs_id=0502671101, inst=PN)"
     ]
-    failed_logs, failed_errors = prev.get_failed_logs("espfilt")
-    assert (failed_logs, failed_errors) == (logs, errors)
+    assert {mission: list(found) for mission, found in errors.items()} == keys[
+        "get_process_raw_error_logs(espfilt, obs_id=0502671101, inst=PN)"
+    ]
+    failed = prev.get_failed_logs("espfilt")
+    for found, name in zip(failed, ("logs", "raw_errors"), strict=True):
+        assert {mission: list(one) for mission, one in found.items()} == keys["get_failed_logs(espfilt)"][name]
+    assert keys["get_failed_logs_logs_equal_get_process_logs"] is (failed[0] == logs)
+    assert keys["get_failed_logs_errors_equal_get_process_raw_error_logs"] is (failed[1] == errors)
     assert prev.get_failed_processes("espfilt") == recorded("failed_processes")["espfilt"]
     for ident in ("0502671101PNS003", "0204310101M1S001"):
         text = (LOGS / f"espfilt_{ident}_stdout.log").read_text(encoding="utf-8")
@@ -136,25 +147,61 @@ def test_its_summaries(prev):
 
 
 def test_its_table_of_observations(prev):
-    import pandas as pd
-
     expected = pd.read_csv(PHL / "filtered_obs_info.csv", dtype=str)
     table = prev["xmm_pointed"].filtered_obs_info
     assert list(table.columns) == list(expected.columns[1:])
-    shown = {
-        row.ObsID: [
-            f"{row.ra:.6f}",
-            f"{row.dec:.6f}",
-            str(row.start),
-            str(row.duration),
-            str(row.end),
-            str(row.revolution),
-        ]
-        for row in table.itertuples()
-    }
-    assert shown == {
-        row.ObsID: [row.ra, row.dec, row.start, row.duration, row.end, row.revolution] for row in expected.itertuples()
-    }
+    shown = table.astype(str).assign(ra=table["ra"].map("{:.6f}".format), dec=table["dec"].map("{:.6f}".format))
+    assert shown.sort_values("ObsID").values.tolist() == expected[shown.columns].sort_values("ObsID").values.tolist()
+
+
+# --- the same archive, as an earlier run of the tutorial left it ----------------------------------------------------
+
+EARLIER = PHL / "earlier_run"
+
+
+def test_the_earlier_run_had_the_same_processes_and_ends(prev):
+    names = json.loads((EARLIER / "process_names.json").read_text(encoding="utf-8"))
+    assert prev.process_names["xmm_pointed"] == names["xmm_pointed"]
+    partial = json.loads((EARLIER / "process_success_partial.json").read_text(encoding="utf-8"))
+    for process, ends in partial["xmm_pointed"].items():
+        found = prev.process_success["xmm_pointed"][process]
+        assert {ident: found[ident] for ident in ends} == ends
+    kept = json.loads((EARLIER / "raw_process_errors.json").read_text(encoding="utf-8"))
+    for process, texts in kept["xmm_pointed"].items():  # of the one that failed nothing was left
+        assert dict(prev.raw_process_errors["xmm_pointed"].get(process, {})) == texts == {}
+
+
+def test_the_earlier_run_recorded_the_same_with_other_file_names(prev):
+    text = (EARLIER / "process_extra_info_cleaned_evt_lists_partial.json").read_text(encoding="utf-8")
+    extra = prev.process_extra_info["xmm_pointed"]["cleaned_evt_lists"]
+    for ident, entries in json.loads(text.replace("{ARCHIVE_PATH}", prev.archive_path)).items():
+        assert set(extra[ident]) == set(entries) and extra[ident]["en_key"] == entries["en_key"]
+        directory = str(Path(entries["evt_clean_path"]).parent)
+        assert extra[ident]["evt_clean_path"].startswith(f"{directory}/events/obsid{ident[:10]}-inst{ident[10:12]}-")
+
+
+def test_the_earlier_run_selected_the_same_observations(prev):
+    old = pd.read_csv(EARLIER / "filtered_obs_info.csv", dtype=str)
+    new = pd.read_csv(PHL / "filtered_obs_info.csv", dtype=str)
+    assert list(old.columns[1:]) == list(prev["xmm_pointed"].filtered_obs_info.columns)
+    assert old["ObsID"].str.zfill(10).tolist() == new["ObsID"].tolist()
+    same = [name for name in old.columns[1:] if name not in ("ra", "dec", "ObsID")]
+    assert old[same].equals(new[same])
+    assert old[["ra", "dec"]].astype(float).equals(new[["ra", "dec"]].astype(float))
+
+
+@pytest.mark.parametrize("ident", ["0502671101PNS003", "0204310101M1S001"])
+def test_the_earlier_run_wrote_the_same_logs(prev, ident):
+    def beginning(text):
+        text = re.sub(r"\S*(?:subexp\w+-(oot)?events\.fits|(?:PI|MI|OO)EVLI0000\.FIT)", "<events>", text)
+        return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+", "<date>", text).split("\n")
+
+    old = beginning((EARLIER / f"espfilt_{ident}_stdout_first1000.log").read_text(encoding="utf-8"))[:-1]
+    assert len(old) == 4
+    assert old == beginning(prev.process_logs["xmm_pointed"]["espfilt"][ident])[:4]
+
+
+# --- what it prints -------------------------------------------------------------------------------------------------
 
 
 def lines(text, *, processed=True):
@@ -177,20 +224,33 @@ def test_what_it_prints(prev, capsys):
 async def test_its_source_regions(phl1811, tmp_path):
     out, _ = phl1811
     expected = json.loads((PHL.parent / "regions" / "expected.json").read_text(encoding="utf-8"))
+    overwritten = recorded("archive_facts")["source_regions_overwrite_warning_obs_ids"]
     with use_context(Context(output=str(out), cache=str(tmp_path / "cache"), offline=True)):
         prev = await Archive("PHL1811_made_earlier")
         given = {}
         for path in sorted((out / "region_files").glob("*.reg")):
             images = prev.get_current_data_path("xmm_pointed", path.stem) + "images/"
-            image = images + f"obsid{path.stem}-instM1-subexpALL-en0.5_2.0keV-image.fits"
-            given[path.stem] = {"region": str(path), "wcs_src": image}
+            image = images + f"obsid{path.stem}-instM2-subexpALL-en0.5_2.0keV-image.fits"
+            given[path.stem] = {"regions": str(path), "wcs_src": image}
         prev.source_regions = {"xmm_pointed": given}
+        with pytest.warns(UserWarning) as told:
+            prev.source_regions = {"xmm_pointed": given}
+        assert [one for one in overwritten if any(one in str(warned.message) for warned in told)] == overwritten
         found = prev.source_regions["xmm_pointed"]
-        assert sorted(found) == ["0105261001", "0204310101", "0502671101", "0761910201"]
-        assert {obs_id: len(one) for obs_id, one in found.items()} == {
-            "0105261001": 25, "0204310101": 59, "0502671101": 11, "0761910201": 70,
-        }  # fmt: skip
-        assert expected
+    assert sorted(found) == sorted(expected) == sorted(given)
+    assert {obs_id: len(one) for obs_id, one in found.items()} == {
+        "0105261001": 25, "0204310101": 59, "0502671101": 11, "0761910201": 70,
+    }  # fmt: skip
+    for obs_id, regions in found.items():
+        rows = expected[obs_id]["sky"]
+        assert len(regions) == len(rows)
+        for region, (ra, dec, width, height, angle) in zip(regions, rows, strict=True):
+            assert type(region).__name__ == "EllipseSkyRegion"
+            assert region.center.separation(SkyCoord(ra, dec, unit="deg")).arcsec < 1e-3
+            assert abs(region.width.to_value(u.arcsec) - 3600 * width) < 2e-3
+            assert abs(region.height.to_value(u.arcsec) - 3600 * height) < 2e-3
+            assert abs((region.angle.to_value(u.deg) - angle + 180) % 360 - 180) < 0.01
+        assert Counter(region.visual["edgecolor"] for region in regions) == expected[obs_id]["colours"]
 
 
 # --- Abell 3667 -----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The whole chain of XMM-Newton, with stand-ins for SAS and HEASoft."""
 
+import os
 import re
 from pathlib import Path
 
@@ -7,17 +8,21 @@ import pytest
 from astropy.units import Quantity
 
 import daxa_xmm
+from daxa import doctor
 from daxa.archive import Archive
 from daxa.context import Context, use_context
-from daxa.exceptions import MissingToolError
+from daxa.exceptions import InvalidParameterError, MissingToolError
 from daxa.mission import XMMPointed
+from daxa.tools import FoundTool
 from daxa_testing.sky import Sky
 from daxa_xmm import testing
 from daxa_xmm.testing import sas
 from daxa_xmm.testing.sas import rules
 
 pytestmark = pytest.mark.anyio
-ONE, TWO, CLOSED = "0201903501", "0404910601", "0102041001"
+ONE, TWO, CLOSED, ODD = "0201903501", "0404910601", "0102041001", "0112260101"
+INCOMPLETE = {"0112260201": "SCX00000SUM.ASC", "0112260301": "SCX00000ATS.FIT"}
+"""Observations whose raw files lack one that is needed."""
 PROCESSES = ["cif_build", "odf_ingest", "epchain", "emchain", "espfilt", "cleaned_evt_lists", "merge_subexposures"]
 
 
@@ -28,11 +33,19 @@ def sky():
     none = [
         sas.Exposure(instrument=one[:2], name=one[2:], filter="CalClosed") for one in ("M1S001", "M2S002", "PNS003")
     ]
-    for obs_id, exposures, revolution in ((ONE, sas.USUAL, 828), (TWO, several, 1184), (CLOSED, none, 97)):
+    odd = ("M1S001", "PNS003", *(sas.Exposure(instrument="PN", **more) for more in (
+        {"name": "U002", "mode": "UNDEFINED"}, {"name": "S007", "mode": "FastTiming", "kind": "TIE", "ccds": [4]},
+        {"name": "U008", "kind": "ODI", "ccds": [1]},
+    )))  # fmt: skip
+    kept = ((ONE, sas.USUAL, 828), (TWO, several, 1184), (CLOSED, none, 97), (ODD, odd, 120))
+    for obs_id, exposures, revolution in kept:
         files = sas.odf(obs_id, exposures, revolution=revolution)
         testing.add_observation(
             made, obs_id, 149.59, -11.06, "2004-06-17 10:38:28", 14913.0, odf=files, revolution=revolution
         )
+    for obs_id, ending in INCOMPLETE.items():
+        files = {name: one for name, one in sas.odf(obs_id, revolution=120).items() if not name.endswith(ending)}
+        testing.add_observation(made, obs_id, 149.59, -11.06, "2004-06-17 10:38:28", 14913.0, odf=files, revolution=120)
     with made.running_in_thread() as running:
         yield running
 
@@ -192,6 +205,51 @@ async def test_an_observation_that_saw_nothing_has_no_data(context):
     assert "CalClosed" in told["cause"].iloc[0]
 
 
+async def test_exposures_of_unknown_mode_and_of_timing_are_left_out_with_the_reason(context):
+    arch = await archive(ODD)
+    summary = await arch.run("merge_subexposures")
+    assert summary.good
+    assert dict(done(arch, "epchain")) == {f"{ODD}PNS003": True}
+    assert dict(done(arch, "merge_subexposures")) == {f"{ODD}PN": True, f"{ODD}M1": True}
+    told = arch.tasks(process="epchain").set_index("subexp")["cause"]
+    assert told["U002"] == "the raw data do not tell the mode it was taken in"
+    assert "none of its CCDs was in imaging mode" in told["S007"] and "none of its CCDs" in told["U008"]
+    assert arch.process_observation["xmm_pointed"][ODD]["PN"]["U002"] is False
+    assert arch.failures().empty
+
+
+async def test_raw_files_that_lack_one_fail_with_the_reason_and_leave_nothing(context):
+    without_summary, without_attitude = INCOMPLETE
+    arch = await archive(ONE, without_summary, without_attitude)
+    summary = await arch.run("merge_subexposures")
+    assert not summary.good
+    assert done(arch, "odf_ingest") == {ONE: True, without_summary: False, without_attitude: True}
+    (error,) = arch.process_errors["xmm_pointed"]["odf_ingest"][without_summary]
+    assert error.startswith("OdfSummaryFileNotFound raised by odfingest - ")
+    (error,) = arch.process_errors["xmm_pointed"]["emchain"][f"{without_attitude}M1S001"]
+    assert error.startswith("attitude raised by oal - No attitude file in ")
+    assert arch.final_process_success["xmm_pointed"] == {ONE: True, without_summary: False, without_attitude: False}
+    for obs_id in INCOMPLETE:
+        place = Path(arch.get_current_data_path("xmm_pointed", obs_id))
+        assert place.parent.parent.name == "failed_data"
+        kept = {path.name for path in place.rglob("*") if path.is_file() and path.parent.name != "logs"}
+        assert kept <= {"ccf.cif", f"0120_{obs_id}_SCX00000SUM.SAS"}
+    assert not list(Path(arch.archive_path).rglob("scratch/*"))
+
+
+async def test_a_calibration_that_is_not_there_is_told(context, tools):
+    for path in (tools / "ccf").iterdir():
+        path.unlink()
+    arch = await archive(ONE)
+    await arch.run("odf_ingest")
+    (error,) = arch.process_errors["xmm_pointed"]["cif_build"][ONE]
+    assert error.startswith("NoCcfConstituents raised by cifbuild - ")
+    assert "odf_ingest" not in arch.process_success["xmm_pointed"] or not done(arch, "odf_ingest")
+    assert arch.tasks(process="odf_ingest")["state"].tolist() == ["blocked"]
+    told = str(await doctor(context=context))
+    assert "calibration" in told and "SAS_CCFPATH" in told
+
+
 async def test_a_task_that_hangs_is_ended(context, tools):
     sas.write_scenario(tools, [rules.hangs("espfilt", f"{ONE}M1S001")])
     arch = await archive(ONE)
@@ -220,14 +278,75 @@ async def test_other_parameters_run_what_is_stale_and_no_more(context):
     assert reasons["espfilt"] == "runs because parameter method changed from ratio to histogram"
 
 
-async def test_a_changed_calibration_makes_everything_stale(context, tools):
+FLARES = {"espfilt", "cleaned_evt_lists", "merge_subexposures"}
+
+
+async def ran(arch, process="merge_subexposures", **options):
+    """Run a process, and return the tasks that were started: process, and what it is of."""
+    before = len(arch.history())
+    await arch.run(process, **options)
+    history = arch.history().iloc[before:]
+    history = history[history["state"] == "running"].fillna({"inst": "", "subexp": ""})
+    return {(row.process, row.obs_id, row.inst, row.subexp) for row in history.itertuples()}
+
+
+def stale(arch, process="merge_subexposures", **params):
+    """Tasks that would run by what `explain` says, and why."""
+    return {
+        (
+            one.task.process,
+            one.task.data_id.obs_id,
+            one.task.data_id.inst or "",
+            one.task.data_id.subexp or "",
+        ): one.reason
+        for one in arch.explain(process, **params)
+        if one.runs
+    }
+
+
+async def test_exactly_what_is_stale_runs_and_explain_said_so(context, tools):
+    arch = await archive(ONE, TWO)
+    everything = await ran(arch)
+    assert {one[0] for one in everything} == set(PROCESSES) and not stale(arch)
+    after_flares = {one for one in everything if one[0] in FLARES}
+
+    assert await ran(arch) == set()  # nothing changed
+    started = await ran(arch, rerun="espfilt")  # a list that is made within the same second equals the old one
+    assert {one for one in everything if one[0] == "espfilt"} <= started <= after_flares
+    assert await ran(arch, rerun=TWO) == {one for one in everything if one[1] == TWO}
+    assert await ran(arch, force=True) == {one for one in everything if one[0] == "merge_subexposures"}
+    assert not stale(arch)
+
+    said = stale(arch, espfilt={"allowed_sigma": 2.0})
+    assert said[("espfilt", ONE, "PN", "S003")] == "runs because parameter allowed_sigma changed from 3 to 2"
+    assert "runs because espfilt" in said[("cleaned_evt_lists", ONE, "PN", "S003")]
+    assert await ran(arch, espfilt={"allowed_sigma": 2.0}) == set(said) == after_flares
+
+    extra = arch.process_extra_info["xmm_pointed"]["cleaned_evt_lists"]
+    Path(extra[f"{TWO}M2S002"]["evt_clean_path"]).unlink()
+    said = stale(arch)
+    assert said[("cleaned_evt_lists", TWO, "M2", "S002")] == "runs because a product of it is gone or was changed"
+    gone, fed = ("cleaned_evt_lists", TWO, "M2", "S002"), ("merge_subexposures", TWO, "M2", "")
+    assert set(said) == {gone, fed}
+    assert await ran(arch) in ({gone, fed}, {gone})  # made within the same second, the new list equals the old one
+
+    sas.add_constituent(tools, "EPN_ADUCONV_0199")
+    said = stale(arch)
+    assert "the calibration changed from 6 files" in said[("cif_build", ONE, "", "")]
+    assert "to 7 files" in said[("cif_build", ONE, "", "")]
+    assert await ran(arch) == set(said) == everything
+    assert not stale(arch)
+
+
+async def test_the_calibration_is_looked_through_once_a_run(context, monkeypatch):
+    asked = []
+    told = FoundTool.calibration
+    monkeypatch.setattr(FoundTool, "calibration", lambda self: asked.append(self.spec.name) or told(self))
     arch = await archive(ONE)
-    await arch.run("merge_subexposures")
-    (tools / "ccf").mkdir(exist_ok=True)
-    directory = next(path for path in tools.rglob("*.CCF")).parent
-    (directory / "EPN_ADUCONV_0199.CCF").write_bytes(next(directory.glob("*.CCF")).read_bytes())
-    found = {one.task.process: one.reason for one in arch.explain("merge_subexposures")}
-    assert "calibration" in found["cif_build"]
+    await arch.run("emchain")
+    assert asked == ["sas"]
+    await arch.run("espfilt")
+    assert asked == ["sas", "sas"]
 
 
 async def test_an_observation_ends_while_another_is_ingested(context, tools):
@@ -266,6 +385,59 @@ async def test_moved_archives_and_downloads_go_on(context, sky, tools, tmp_path)
         path = again.process_extra_info["xmm_pointed"]["merge_subexposures"][f"{ONE}PN"]["final_evt"]
         assert path.startswith(str(tmp_path / "elsewhere"))
         assert Path(path).is_file()
+
+
+async def test_an_archive_goes_on_when_the_calibration_has_moved(context, tools, tmp_path):
+    arch = await archive(ONE)
+    await arch.run("espfilt")
+    index = Path(arch.get_current_data_path("xmm_pointed", ONE)) / "ccf.cif"
+    assert str(tools / "ccf").encode() in index.read_bytes()  # it holds full paths
+    before = index.read_bytes()
+    (tools / "ccf").rename(tmp_path / "calibration")
+    script = tools / "setsas.sh"
+    script.write_text(script.read_text().replace(str(tools / "ccf"), str(tmp_path / "calibration")))
+    again = await arch.run("generate_images_expmaps", rerun="epchain")
+    assert again.good, arch.failures()["sentence"].tolist()
+    assert index.read_bytes() == before and arch.tasks(process="cif_build")["attempt"].tolist() == [1]
+
+
+async def test_summaries_that_are_no_utf8_are_handed_on(context, sky):
+    arch = await archive(ONE)
+    await arch.run("odf_ingest")
+    summary = next(Path(arch.get_current_data_path("xmm_pointed", ONE)).glob("*SUM.SAS"))
+    content, status = summary.read_bytes(), summary.stat()
+    assert content.count(b"Nobody") == 1
+    summary.chmod(0o644)
+    summary.write_bytes(content.replace(b"Nobody", b"M\xfcller"))
+    os.utime(summary, ns=(status.st_atime_ns, status.st_mtime_ns))  # as it would be, had SAS written it
+    assert (await arch.run("epchain")).good
+
+
+async def test_without_software_what_is_known_of_failures_stays(context, sky, tools, tmp_path):
+    sas.write_scenario(tools, [rules.fails("espfilt", f"{ONE}M1S001", stderr="** espfilt: error (noCounts), none\n")])
+    arch = await archive(ONE, TWO)
+    await arch.run("espfilt")
+    told = arch.failures()["sentence"].tolist()
+    assert "noCounts raised by espfilt" in told[0]
+    await arch.close()
+    with use_context(Context(**sky.settings(), output=str(tmp_path / "output"), cache=str(tmp_path / "cache"))):
+        arch = await Archive("xmm")
+        with pytest.raises(MissingToolError, match="SAS"):
+            await arch.run("espfilt", rerun="failed")
+        with pytest.raises(MissingToolError, match="SAS"):
+            await arch.run("espfilt", method="ratio", obs_ids=[TWO])
+        assert arch.failures()["sentence"].tolist() == told
+        assert (await arch.run("espfilt", obs_ids=[TWO])).good  # all of it is there, and needs no software
+        assert (await arch.update()).good
+        assert arch.failures()["sentence"].tolist() == told
+
+
+@pytest.mark.parametrize("rerun", ["nonsense", "9999999999", "generate_images_expmaps", ["epchain"], 3, ONE[:-1]])
+async def test_what_cannot_be_run_again_is_refused(context, rerun):
+    arch = await archive(ONE)
+    with pytest.raises(InvalidParameterError, match=r"rerun is .*Expected: .*cif_build.*Remedy: "):
+        await arch.run("cif_build", rerun=rerun)
+    assert "cif_build" not in set(arch.tasks()["process"])
 
 
 async def test_missing_software_is_told_before_anything_starts(sky, tmp_path):

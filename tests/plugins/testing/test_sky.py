@@ -382,12 +382,14 @@ def daxa(*arguments, **options):
 
 def test_a_command_sees_the_sky_and_its_status_comes_back(tmp_path):
     show = "import os, json, sys; print(json.dumps({k: v for k, v in os.environ.items() if k.startswith('DAXA_')})); sys.exit(7)"
-    environment = {**os.environ, "DAXA_CACHE": "/users/own", "DAXA_XSA_USER": "me"}
+    own = {"DAXA_CACHE": "/users/own", "DAXA_XSA_USER": "me", "DAXA_LOCATIONS": "s3", "DAXA_TOOL_SAS": "/opt/sas"}
+    environment = {**os.environ, **own}
     environment.pop("DAXA_OUTPUT")
     done = daxa("sky", "--root", str(tmp_path), "--", sys.executable, "-c", show, env=environment)
     seen = json.loads(done.stdout)
     assert done.returncode == 7
     assert seen["DAXA_CACHE"] == str(tmp_path / "cache") and seen["DAXA_OUTPUT"] == str(tmp_path / "output")
+    assert seen["DAXA_TOOL_SAS"] == "/opt/sas" and "DAXA_LOCATIONS" not in seen
     assert "DAXA_XSA_USER" not in seen and seen["DAXA_URL_HEASARC"].startswith("http://127.0.0.1:")
     assert daxa("sky", "--", "/nowhere/program").returncode == 127
 

@@ -4,6 +4,7 @@ import gzip
 from pathlib import Path
 
 DATA = Path(__file__).parents[2] / "data" / "xmm"
+PHL1811 = DATA.parent / "phl1811"
 OBS, REVOLUTION = "0204310101", "0828"
 KINDS = {"PN": "EPIC PN", "M1": "EPIC MOS", "M2": "EPIC MOS", "R1": "RGS", "R2": "RGS", "OM": "OM"}
 

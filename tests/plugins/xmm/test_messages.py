@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from daxa_xmm.messages import LONGEST, Message, iter_messages, parse_stderr
 
-from .summaries import DATA
+from .summaries import DATA, PHL1811
 
-RAW = json.loads((DATA / "phl1811_raw_process_errors.json").read_text())["xmm_pointed"]
+RAW = json.loads((PHL1811 / "raw_process_errors.json").read_text())["xmm_pointed"]
 TASKS = ("emproc", "epproc", "odfingest", "rgsproc")
 
 
@@ -34,12 +34,12 @@ def test_errors_are_those_that_were_recorded():
         process: {ident: errors for ident, text in of.items() if (errors := parse_stderr(text)[0])}
         for process, of in RAW.items()
     }
-    expected = json.loads((DATA / "phl1811_process_errors.json").read_text())["xmm_pointed"]
+    expected = json.loads((PHL1811 / "process_errors.json").read_text())["xmm_pointed"]
     assert {process: of for process, of in found.items() if of} == expected
 
 
 def test_the_warning_is_the_one_that_was_recorded():
-    recorded = json.loads((DATA / "phl1811_process_warnings_example.json").read_text())["entry"]
+    recorded = json.loads((PHL1811 / "process_warnings_example.json").read_text())["entry"]
     line = "** {originator}: warning ({name}),  {message}".format(**recorded)
     assert warning(line) == recorded
     assert warning(line.replace("** epframes", "** epchain::epframes")) == recorded

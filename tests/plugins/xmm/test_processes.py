@@ -6,6 +6,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 from astropy.units import Quantity, UnitConversionError
+from hypothesis import given
+from hypothesis import strategies as st
 
 import daxa_xmm
 from daxa.exceptions import DaxaError, InvalidParameterError, ParameterTypeError, TaskError
@@ -16,6 +18,7 @@ from daxa_xmm.odf import with_path
 
 OBS = "0201903501"
 SCRATCH, RAW, ARCHIVE = Path("/scratch"), Path("/raw/xmm_pointed_raw") / OBS, Path("/archive")
+INDEX = Call("daxa_xmm.bare:bare_index", index="/archive/ccf.cif")
 IMAGING = {"1": "Imaging", "2": "Imaging", "10": "Imaging", "4": "DiscardedLinesData"}
 
 
@@ -92,8 +95,8 @@ def test_dates_that_are_none(given):
 def test_the_raw_files_are_summarised_without_being_written_to():
     wanted = command(processes.odf_ingest)
     assert wanted.steps == (("odfingest", "odfdir=/scratch/odf", "outdir=/scratch", "withodfdir=yes"),)
-    assert wanted.env == {"SAS_CCF": "/archive/ccf.cif"}
-    assert wanted.scratch_files == {"odf": RAW}
+    assert wanted.env == {"SAS_CCF": "/scratch/calibration/ccf.cif"}
+    assert wanted.scratch_files == {"odf": RAW, "calibration/ccf.cif": INDEX}
     assert product(processes.odf_ingest, "sum_path") == f"0828_{OBS}_SCX00000SUM.SAS"
 
 
@@ -119,7 +122,7 @@ def test_pn_lists_come_of_two_calls(sas, more):
         (*common, "runatthkgen=N", "runepframes=N", "runbadpixfind=N", "runbadpix=N", *more),
     )
     summary = f"odf/0828_{OBS}_SCX00000SUM.SAS"
-    assert wanted.env == {"SAS_CCF": "/archive/ccf.cif", "SAS_ODF": f"/scratch/{summary}"}
+    assert wanted.env == {"SAS_CCF": "/scratch/calibration/ccf.cif", "SAS_ODF": f"/scratch/{summary}"}
     assert wanted.scratch_files["odf"] == RAW
     assert isinstance(wanted.scratch_files[summary], Call)
     assert (
@@ -128,9 +131,13 @@ def test_pn_lists_come_of_two_calls(sas, more):
     )
 
 
-def test_a_pn_exposure_without_imaging_has_a_reason():
-    with pytest.raises(TaskError, match="imaging"):
-        command(processes.epchain, "PN", "S003", info={"ccd_modes": {"4": "FastTiming"}})
+@pytest.mark.parametrize("modes", [{"4": "FastTiming"}, {"4": "Burst"}, {}])
+def test_a_pn_exposure_without_imaging_gets_no_task_and_a_reason(modes):
+    class Exposure:
+        scheduled = True
+        info = {"ccd_modes": modes}
+
+    assert "none of its CCDs was in imaging mode" in processes.epchain.applies_to(Exposure, None)
 
 
 def test_mos_lists():
@@ -148,6 +155,7 @@ def test_mos_lists():
 def test_unscheduled_exposures_can_be_left_out(process):
     class Exposure:
         scheduled = False
+        info = {"ccd_modes": IMAGING}
 
     class Params:
         process_unscheduled = True
@@ -196,6 +204,30 @@ def test_states_that_cannot_be_told(tmp_path):
         daxa_xmm.parse_emanom_out(tmp_path / "empty.log")
     with pytest.raises(InvalidParameterError):
         daxa_xmm.parse_emanom_out(tmp_path / "empty.log", "X")
+
+
+@given(
+    lines=st.lists(
+        st.one_of(
+            st.text(max_size=40).filter(lambda text: "CCD" not in text and len(text.splitlines()) <= 1),
+            st.tuples(st.integers(0, 99), st.floats(0, 99), st.sampled_from("GIBOU")),
+        ),
+        min_size=1,
+    ),
+    accepted=st.sets(st.sampled_from("GIBOU"), min_size=1),
+)
+def test_any_log_of_states_is_read(tmp_path_factory, lines, accepted):
+    def line(one):
+        return one if isinstance(one, str) else f"CCD: {one[0]} Hardness ratio: {one[1]:8.3f} +/- 0.1 Status: {one[2]}"
+
+    path = tmp_path_factory.getbasetemp() / "any-anom.log"
+    path.write_bytes("\n".join(map(line, lines)).encode(errors="surrogatepass") + b"\n\xff\x00")
+    told = [one for one in lines if not isinstance(one, str)]
+    if not told:
+        with pytest.raises(TaskError, match="tells of no CCD"):
+            daxa_xmm.parse_emanom_out(path, sorted(accepted))
+        return
+    assert daxa_xmm.parse_emanom_out(path, sorted(accepted)) == [ccd for ccd, _, state in told if state in accepted]
 
 
 # --- flares ---------------------------------------------------------------------------------------------------------
@@ -483,6 +515,21 @@ def test_errors_of_sas_are_read_of_every_step():
     for name in ("cif_build", "odf_ingest", "epchain", "emchain", "espfilt", "cleaned_evt_lists", "merge_subexposures"):
         errors, _ = getattr(daxa_xmm, name).messages("", said)
         assert errors == ["noCounts raised by espfilt - All histo counts are zero! Check your FOV Lightcurve!"]
+
+
+@pytest.mark.parametrize("name", sorted(set(daxa_xmm.__all__) & set(dir(processes)) - {"cif_build", "parse_stderr"}))
+def test_every_task_has_a_calibration_index_of_its_own(name):
+    process = getattr(processes, name)
+    inst = process.instruments[-1] if process.instruments else None
+    where = (inst, "S001" if process.level == "exp" else None)
+    keys = ("evt_list", "oot_evt_list", "gti_path", "attitude", "final_evt", "corrected", "rgs_attitude", "sources",
+            "attitude_gti", "housekeeping_gti", "evt_clean_path", "all_good_evts", "oot_evt_clean_path",
+            "all_good_oot_evts")  # fmt: skip
+    given = {key: (ARCHIVE / f"a-subexpS001-en-{key}.fits",) for key in keys}
+    variant = "en0.5_2.0keV" if name == "generate_images_expmaps" else ""
+    wanted = command(process, *where, given=given, info={"ccd_modes": IMAGING}, variant=variant)
+    assert wanted.env["SAS_CCF"] == "/scratch/calibration/ccf.cif"
+    assert wanted.scratch_files["calibration/ccf.cif"] == INDEX
 
 
 def test_messages_of_progress_are_those_people_know():

@@ -29,7 +29,7 @@ from daxa_xmm.summary import parse_odf_sum
 from daxa_xmm.testing import sas
 from daxa_xmm.testing.sas import rules
 
-DATA = Path(__file__).parents[2] / "data" / "xmm"
+DATA, PHL1811 = (Path(__file__).parents[2] / "data" / name for name in ("xmm", "phl1811"))
 OBS = "0502671101"
 PN, OOT = f"P{OBS}PNS003PIEVLI0000.FIT", f"P{OBS}PNS003OOEVLI0000.FIT"
 MOS, ATTITUDE = f"P{OBS}M1S001MIEVLI0000.FIT", f"P{OBS}OBX000ATTTSR0000.FIT"
@@ -446,6 +446,10 @@ def test_espfilt_log_has_the_lines_of_the_recorded_one(after, tmp_path):
         "espfilt:-  HISTOGRAM_METHOD: Return with no errors",
     ):
         assert line in theirs and line in mine
+    for log in (recorded("espfilt_0204310101M1S001_stdout.log"), done.stdout):  # what starts, ends, and starts once
+        stamps = re.findall(r":- (\w+)  ?\(\1-[\d.]+\)\s+\[.*?\] (started|ended):", log)
+        inner = [stamp for stamp in stamps if stamp[0] != "espfilt"]
+        assert [what for _, what in inner] == ["started", "ended"] * (len(inner) // 2) and len(inner) >= 18
     errors, warnings, _ = parse_stderr(done.stderr)
     assert not errors and {entry["name"] for entry in warnings} == {"NoWCS", "SummaryOfWarnings"}
 
@@ -726,7 +730,7 @@ def test_a_scenario_makes_it_warn(bench, scenario):
     assert not bench.epchain("keepintermediate=raw").stderr
     done = bench.epchain("runatthkgen=N", "runepframes=N")
     _, warnings, _ = parse_stderr(done.stderr)
-    example = json.loads((DATA / "phl1811_process_warnings_example.json").read_text())
+    example = json.loads((PHL1811 / "process_warnings_example.json").read_text())
     assert len(warnings) == 110 and warnings[example["list_index"]] == example["entry"] and PN in bench.names()
 
 
@@ -768,7 +772,7 @@ def test_a_scenario_makes_an_empty_event_list(bench, scenario):
 
 
 def test_a_scenario_prints_the_recorded_logs(bench, lists, scenario):
-    raw_errors = json.loads((DATA / "phl1811_raw_process_errors.json").read_text())
+    raw_errors = json.loads((PHL1811 / "raw_process_errors.json").read_text())
     stderr = raw_errors["xmm_pointed"]["espfilt"]["0502671101PNS003"]
     failed, done = (recorded(f"espfilt_{name}_stdout.log") for name in ("0502671101PNS003", "0204310101M1S001"))
     scenario(rules.fails("espfilt", "0502671101PNS003", stdout=failed, stderr=stderr),

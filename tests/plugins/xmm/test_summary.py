@@ -14,9 +14,9 @@ from daxa.api import TaskError
 from daxa_xmm.mission import XMMPointed
 from daxa_xmm.summary import LARGEST, LONGEST, BadSummaryError, parse_odf_sum
 
-from .summaries import DATA, OBS, real, written
+from .summaries import OBS, PHL1811, real, written
 
-REFERENCE = json.loads((DATA / "phl1811_observation_summary_0204310101.json").read_text())
+REFERENCE = json.loads((PHL1811 / "observation_summary_0204310101.json").read_text())
 REAL = {"0201903501": "0828_0201903501", "0404910601": "1184_0404910601"}
 SMALL = {
     "M1": {"active": True, "num_exp": 1, "exposures": {"S001": {
@@ -105,6 +105,33 @@ def test_a_filter_that_was_not_found_out_is_none(read):
         assert read(changed)["M1"]["exposures"]["S001"]["filter"] is None, line
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("MODE = PrimeFullWindow /", "MODE = UNDEFINED /"),
+        ("MODE = PrimeFullWindow /", "MODE = Undefined /"),
+        ("MODE = PrimeFullWindow /", "MODE =  /"),
+        ("4 / Number of configuration parameters available\nMODE = PrimeFullWindow / Instrument configuration \n",
+         "3 / Number of configuration parameters available\n"),
+    ],
+)  # fmt: skip
+def test_an_exposure_whose_mode_is_not_told_is_read_and_of_no_use(read, old, new):
+    text = written(SMALL)
+    assert old in text
+    found = read(text.replace(old, new))
+    assert found["M1"]["exposures"]["S001"]["mode"].upper() == "UNDEFINED"
+    assert found["M1"]["exposures"]["S001"]["ccd_modes"] == {"1": "Imaging"}
+    assert XMMPointed().assess_process_obs(found) == {"M1": {"S001": False}, "OM": {}}
+
+
+def test_an_exposure_without_any_configuration_is_read(read):
+    text = written(SMALL)
+    start, end = text.index("4 / Number of configuration"), text.index("//\n// Instrument Record\n//\nINSTRUMENT\nOM")
+    none = "0 / Number of configuration parameters available\n"
+    told = read(text[:start] + none + text[end:])["M1"]["exposures"]["S001"]
+    assert told == {"scheduled": True, "type": "SCIENCE", "mode": "UNDEFINED", "filter": None, "ccd_modes": {}}
+
+
 def test_identifiers_without_the_long_form(read):
     assert read(written(SMALL).replace(" [also S001]", "")) == SMALL
     unscheduled = written(SMALL).replace(" [also S001]", "").replace("Y / Is this a sch", "N / Is this a sch")
@@ -116,6 +143,18 @@ def test_windows_of_the_optical_monitor_are_no_ccds(read):
     text = text.replace("Data mode for CCD", "Data mode for window")
     found = read(text)
     assert found["OM"]["exposures"]["S001"]["ccd_modes"] == {}
+
+
+def test_a_summary_with_the_least_that_is_needed(read):
+    """No observation record, no configuration record, no files listed: what DAXA reads is read here."""
+    lines = [
+        "// comment", "//", "FILES", "PATH = /raw/", "//", "INSTRUMENT", "M1", "Y / Instrument was active",
+        "1 / Number of exposures for this instrument", "//", "EXPOSURE", "001 / Exposure ID [also S001]",
+        "SCIENCE / Exposure Type", "MODE = PrimeFullWindow / Instrument configuration", "FILTER = Thin1 / Filter",
+        "DATA_MODE_1 = Imaging / Data mode for CCD 1", "LASTLINE = 1 / not of interest", "//", "INSTRUMENT", "OM",
+        "N / Instrument was not active", "//", "PROPOSAL", "END", "",
+    ]  # fmt: skip
+    assert read("\n".join(lines), OBS) == SMALL
 
 
 EXPOSURE = st.fixed_dictionaries(

@@ -42,15 +42,15 @@ def furnish(scratch: Path, files: Mapping[str, Path | str | Call]) -> None:
         if isinstance(content, Path):
             _link(content, target)
             continue
-        text = content
-        if isinstance(content, Call):
-            text = load_target(content.target)(**content.arguments)
-        if not isinstance(text, str):
+        made = load_target(content.target)(**content.arguments) if isinstance(content, Call) else content
+        if not isinstance(made, str | bytes):
             raise PluginError(
-                f"What makes {name!r} returned a {type(text).__name__}.", expected="text", remedy="correct the process"
+                f"What makes {name!r} returned a {type(made).__name__}.",
+                expected="text or bytes",
+                remedy="correct the process",
             )
         target.unlink(missing_ok=True)  # not through a link: what it leads to is not ours
-        target.write_text(text, encoding="utf-8")
+        target.write_bytes(made if isinstance(made, bytes) else made.encode(errors="surrogateescape"))
 
 
 def _link(source: Path, target: Path) -> None:

@@ -19,6 +19,7 @@ from daxa.archive.downloads import ArchiveDownloads
 from daxa.archive.finality import bring_back, settle
 from daxa.archive.parameters import Given, recorded, shared_out, to_record
 from daxa.archive.plan import DOWNLOAD, Exposure, MissionPlan, choose_missions
+from daxa.archive.refusing import refuse_without_software
 from daxa.archive.runner import ArchiveRunner
 from daxa.archive.software import Software
 from daxa.events import RunEnded, RunStarted
@@ -215,6 +216,21 @@ def observations(plan: MissionPlan, mission: Mission, obs_ids: set[str] | None) 
     return [plan.member(Exposure(root.child(obs_id))) for obs_id in chosen]
 
 
+def _check_rerun(rerun: Any, missions: Mapping[str, Mission], plans: Mapping[str, MissionPlan]) -> None:
+    """Refuse to run again what the run does not hold: it would do nothing, in silence."""
+    if rerun is None or rerun in ("failed", DOWNLOAD):
+        return
+    processes = dict.fromkeys(name for plan in plans.values() for name in plan.processes)
+    observed = isinstance(rerun, str) and any(rerun in map(str, missions[name].filtered_obs_ids) for name in plans)
+    if not observed and (not isinstance(rerun, str) or rerun not in processes):
+        raise InvalidParameterError(
+            f"rerun is {rerun!r}.",
+            expected=f"'failed', an ObsID of the archive, or one of {', '.join(processes)}",
+            remedy="correct it; several are run again one after the other",
+            value=rerun,
+        )
+
+
 def _force_rule(request: RunRequest, plans: Mapping[str, MissionPlan]) -> Callable[[TaskKey], bool]:
     """Which tasks are run although their products are there."""
     asked = {name for plan in plans.values() for name in plan.wanted}
@@ -271,6 +287,7 @@ def plan_run(
                 remedy="correct the list",
                 value=sorted(obs_ids - held),
             )
+    _check_rerun(request.rerun, missions, plans)
     graph = Graph({name: plan.nodes() for name, plan in plans.items()})
     for name, plan in plans.items():
         graph.close(DataId(name), observations(plan, missions[name], obs_ids))
@@ -307,7 +324,7 @@ async def run_processes(
     """
     before = recorded(await anyio.to_thread.run_sync(record.runs))
     plans, graph = await anyio.to_thread.run_sync(plan_run, missions, wanted, request, context, before)
-    software = await anyio.to_thread.run_sync(_software, plans, record, context)
+    software = await anyio.to_thread.run_sync(_software, root, record, missions, plans, request, context)
     cores = request.num_cores or context.config.cores
     await record.interrupt_running()
     run_id = await record.begin_run(
@@ -371,18 +388,18 @@ async def run_processes(
     )
 
 
-def _software(plans: Mapping[str, MissionPlan], record: ArchiveRecord, context: Context) -> Software:
-    """Look for the software of a run; refuse before anything starts what could not run at all.
-
-    Where all tasks of a process may be there already, its software is missed only by those that are not.
-    """
+def _software(
+    root: Path,
+    record: ArchiveRecord,
+    missions: Mapping[str, Mission],
+    plans: Mapping[str, MissionPlan],
+    request: RunRequest,
+    context: Context,
+) -> Software:
+    """Look for the software of a run; refuse before anything starts what could not run."""
     software = Software.of([plan.known[name] for plan in plans.values() for name in plan.processes], context)
-    for plan in plans.values():
-        for name in plan.processes:
-            problem = software.lacking(plan.known[name])
-            made = record.counts(mission=plan.mission, process=name) if problem is not None else {}
-            if problem is not None and not any(state.satisfied for state in made):
-                raise problem
+    runner = ArchiveRunner.for_reading(root, record, missions, plans, software)
+    refuse_without_software(runner, plans, request.obs_ids, _force_rule(request, plans))
     return software
 
 

@@ -38,6 +38,7 @@ class Software:
     missing: Mapping[str, MissingToolError] = field(factory=dict)
     sky: str | None = None
     pfiles: str | None = None
+    _calibrations: dict[str, str] = field(init=False, factory=dict)
 
     @classmethod
     def of(cls, processes: Iterable[Process], context: Context) -> Software:
@@ -78,9 +79,16 @@ class Software:
         if before is not None:
             return dict(before.tools), before.calibration
         tools = [self.found[name] for name in process.tools if name in self.found]
-        told = {tool.spec.name: tool.calibration() for tool in tools if tool.spec.calibration_variable}
+        told = {tool.spec.name: self._calibration_of(tool) for tool in tools if tool.spec.calibration_variable}
         calibration = next(iter(told.values())) if len(told) == 1 else "; ".join(f"{a}: {b}" for a, b in told.items())
         return {tool.spec.name: tool.version() for tool in tools}, calibration
+
+    def _calibration_of(self, tool: FoundTool) -> str:
+        """Look at the files of a calibration once a run: there are thousands of them, and every task asks."""
+        name = tool.spec.name
+        if name not in self._calibrations:
+            self._calibrations[name] = tool.calibration()
+        return self._calibrations[name]
 
     def environment(self, process: Process, scratch: Path) -> dict[str, str]:
         """Make the complete environment of a task.

@@ -81,12 +81,12 @@ def archive_html(
         rows.append([mission.pretty_name, mission.name, instruments, len(mission), first, last, processed])
     head = ("Mission", "Name", "Instruments", "Observations", "First", "Last", "Fully processed")
     if rows:
-        parts.append(_table(head, rows))
+        parts.append(html_table(head, rows))
     states = [state for state in State if any(state in found for found in tallies.values())]
     if tallies:
         titles = [state.value.replace("_", " ") for state in states]
         counts = [[*key, *(found.get(state, "") for state in states)] for key, found in tallies.items()]
-        parts.append(_table(("Mission", "Process", *titles), counts))
+        parts.append(html_table(("Mission", "Process", *titles), counts))
     return "".join([*parts, "</div>"])
 
 
@@ -94,7 +94,7 @@ def _day(time: Any) -> str:
     return "" if time is None else f"{time:%Y-%m-%d}"
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+def html_table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     """A table; numbers stand to the right, as notebooks have them, texts to the left."""
 
     def cell(value: Any) -> str:

@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "missions": ("daxa.cli.settings:missions", "List the missions that are installed."),
     "plugins": ("daxa.cli.settings:plugins", "List the plugins, with what failed to load."),
     "products": ("daxa.cli.archives:products", "List the products of an archive."),
+    "report": ("daxa.cli.archives:report", "Write an archive's record as a page of HTML."),
     "run": ("daxa.cli.work:run", "Run processes on an archive."),
     "status": ("daxa.cli.archives:status", "Count the tasks of an archive, and group its failures."),
     "update": ("daxa.cli.work:update", "Look for what is new, and do with it what was done before."),

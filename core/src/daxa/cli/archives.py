@@ -1,4 +1,4 @@
-"""``daxa info``, ``status``, ``logs`` and ``products``: what an archive's record says. They only read."""
+"""``daxa info``, ``status``, ``logs``, ``products`` and ``report``: what an archive's record says. They only read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daxa.cli import EXIT_FAILURES
-from daxa.cli.options import expand_lists, json_option, out_option, print_json, print_report, print_table, report_of
+from daxa.cli.options import (
+    expand_lists,
+    json_option,
+    missions_option,
+    out_option,
+    plain_rows,
+    print_json,
+    print_report,
+    print_table,
+    report_of,
+)
 from daxa.context import Context, use_context
 
 if TYPE_CHECKING:
@@ -114,13 +124,49 @@ def logs(
 @click.command()
 @with_archive
 @click.option("--kind", help="Kind of product, e.g. events, image, quicklook.")
+@missions_option
+@click.option("--obs-id", multiple=True, help="ObsIDs, comma-separated, or @FILE.")
 @json_option
-def products(archive: Archive, kind: str | None, as_json: bool) -> None:
+def products(
+    archive: Archive, kind: str | None, missions: tuple[str, ...], obs_id: tuple[str, ...], as_json: bool
+) -> None:
     """List the products of the archive NAME with their paths."""
-    table = archive.products(**({"kind": kind} if kind else {}))
     columns = ["mission", "obs_id", "inst", "subexp", "kind", "variant", "path"]
-    rows = [{name: row[name] for name in columns} for row in table.to_dict("records")]
+    table = archive.products(**({"kind": kind} if kind else {}))
+    for name, given in (("mission", missions), ("obs_id", obs_id)):
+        if given:
+            table = table[table[name].isin(expand_lists(given))]
+    rows = plain_rows(table.sort_values([*columns[:4], "path"], na_position="first"), columns)
     if as_json:
         print_json({"products": rows})
         return
-    print_table(columns, [[row[name] if row[name] is not None else "-" for name in columns] for row in rows])
+    print_table(columns, [[row[name] or "-" for name in columns] for row in rows])
+
+
+@click.command()
+@with_archive
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="The page; by default report.html in the archive."
+)
+@json_option
+async def report(archive: Archive, output: Path | None, as_json: bool) -> None:
+    """Write the record of the archive NAME as a page of HTML: observations, failures with logs, times, products."""
+    import anyio.to_thread
+
+    target = await anyio.to_thread.run_sync(_write_page, archive, output)
+    if as_json:
+        print_json({"page": str(target), **report_of(archive)})
+    else:
+        click.echo(f"The report is {target}")
+
+
+def _write_page(archive: Archive, output: Path | None) -> Path:
+    from daxa.report.page import page
+
+    target = (output or Path(archive.archive_path) / "report.html").absolute()
+    text = page(archive, target.parent)
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise click.ClickException(f"The page {target} cannot be written: {problem.strerror or problem}.") from problem
+    return target

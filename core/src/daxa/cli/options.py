@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from daxa.archive import Archive
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -56,6 +58,13 @@ def expand_lists(values: Iterable[str]) -> list[str]:
     return found
 
 
+def plain_rows(table: pd.DataFrame, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Rows of a table as plain data; what is not there is None, as JSON has it."""
+    chosen = table if columns is None else table[list(columns)]
+    whole = chosen.astype(object).where(chosen.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in whole.to_dict("records")]
+
+
 def print_json(value: Any) -> None:
     """Print one JSON object on one line."""
     click.echo(json.dumps(value, default=str))
@@ -84,7 +93,7 @@ def report_of(archive: Archive) -> dict[str, Any]:
         "archive_path": archive.archive_path,
         "observations": {mission.name: [str(one) for one in mission.filtered_obs_ids] for mission in archive.missions},
         "tasks": count_tasks(archive),
-        "failures": archive.failures().to_dict("records"),
+        "failures": plain_rows(archive.failures()),
     }
 
 

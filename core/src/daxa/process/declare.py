@@ -95,6 +95,23 @@ def _needs(declared: Any, *, optional: bool = False) -> tuple[Need, ...]:
     )
 
 
+class _Signature:
+    """What a process is called with: an archive, its own parameters, and the options of every run."""
+
+    def __get__(self, process: Process | None, owner: type) -> inspect.Signature:
+        if process is None:  # the class itself has the usual one
+            raise AttributeError("__signature__")
+        own = list(inspect.signature(process.body).parameters.values())[1:]
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Signature(
+            [
+                inspect.Parameter("archive", inspect.Parameter.POSITIONAL_OR_KEYWORD),
+                *(one.replace(kind=keyword) for one in own),
+                inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD),
+            ]
+        )
+
+
 @define(eq=False)
 class Process:
     """A step of reduction. ``await step(archive, **parameters)`` runs it.
@@ -125,6 +142,8 @@ class Process:
     _reveal: Callable[..., Sequence[Child]] | None = field(default=None, alias="reveal_with")
     _check: Callable[..., Mapping[str, Any]] | None = field(default=None, alias="check_with")
     _naming: Callable[..., Mapping[str, str]] | None = field(default=None, alias="naming_with")
+
+    __signature__ = _Signature()
 
     @property
     def module(self) -> str:
@@ -326,7 +345,8 @@ def process(
         Memory, and space in its scratch directory, that a task needs, e.g. ``"2 GB"``; a bare number counts bytes. As
         many tasks run side by side as there is memory and disk space for.
     keep : mapping, optional
-        Product key to how long an intermediate product is kept, e.g. ``"until:cleaned_rgs_event_lists"``.
+        Product key to how long an intermediate product is of use, e.g. ``"until:cleaned_rgs_event_lists"``. It is told
+        and checked; nothing is removed yet.
     listed : bool
         Whether it stands in ``process_success`` and its like; :meth:`Archive.tasks` tells of all processes.
     own : iterable of str

@@ -137,7 +137,7 @@ class Command:
     scratch_files : Mapping, optional
         What stands in the scratch directory before the first step, by relative path: a Path, to which a symbolic link
         is made, or for each file of which one is made if it is a directory; a text; or a :class:`Call` that returns the
-        text.
+        text, or bytes.
     extra : Mapping, optional
         Plain values that are recorded in ``process_extra_info`` beside the paths of products.
     """

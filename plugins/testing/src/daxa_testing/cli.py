@@ -11,8 +11,12 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import Final
 
 import click
+
+_LEADING_ELSEWHERE: Final = ("DAXA_URL_", "DAXA_XSA_", "DAXA_OFFLINE", "DAXA_LOCATIONS")
+"""Variables that would lead a command to other servers than the sky's, or to none."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -23,7 +27,8 @@ import click
 def sky(root: Path | None, keep: bool, as_json: bool, command: tuple[str, ...]) -> int:
     """Run COMMAND against the offline sky; without one, serve the sky and print its settings.
 
-    The command sees the sky's services and nothing else, and has a cache, configuration and output root of its own.
+    The command sees the sky's services and nothing else, and has a cache, configuration and output root of its own
+    (the latter unless DAXA_OUTPUT names one). Other settings of the environment hold, such as DAXA_TOOL_SAS.
     """
     from daxa_testing.sky import Sky
 
@@ -60,7 +65,7 @@ def _wait(settings: dict[str, str], *, as_json: bool) -> int:
 
 def _run(command: tuple[str, ...], settings: dict[str, str]) -> int:
     """Run a command; it takes signals that we are sent, and is gone when we are."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("DAXA_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_LEADING_ELSEWHERE)}
     output = os.environ.get("DAXA_OUTPUT")
     environment = {**kept, **settings, **({"DAXA_OUTPUT": output} if output else {})}
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from daxa.api import Child
+from daxa_xmm.summary import UNDEFINED, parse_odf_sum
 
 WITHOUT_SKY: Final = frozenset({"CalClosed", "Closed", "Blocked", "Unknown"})
 """Filters through which no sky is seen."""
@@ -20,6 +21,9 @@ NOT_SCIENCE: Final = frozenset(
 )  # fmt: skip
 """Modes whose data are not of the sky."""
 
+IMAGING: Final = "IMAGING"
+"""Mode of the CCDs, in capitals, whose data become event lists of images."""
+
 
 def is_usable(inst: str, exposure: Mapping[str, Any]) -> bool:
     """Whether an exposure is scientific, saw the sky, and was taken in a mode that yields events.
@@ -32,7 +36,13 @@ def is_usable(inst: str, exposure: Mapping[str, Any]) -> bool:
         ``type``, ``filter`` and ``mode``, as the summary has them.
     """
     sees = inst in ("R1", "R2") or (exposure["filter"] is not None and exposure["filter"] not in WITHOUT_SKY)
-    return exposure["type"] == "SCIENCE" and sees and exposure["mode"] not in NOT_SCIENCE
+    known = inst == "OM" or is_known(exposure["mode"])  # of the optical monitor it is often not told, and not used
+    return exposure["type"] == "SCIENCE" and sees and known and exposure["mode"] not in NOT_SCIENCE
+
+
+def is_known(mode: str) -> bool:
+    """Whether the summary tells a mode."""
+    return mode.upper() != UNDEFINED
 
 
 def children_of(summary: Path, obs_id: str) -> list[Child]:
@@ -50,8 +60,6 @@ def children_of(summary: Path, obs_id: str) -> list[Child]:
     BadSummaryError
         If it cannot be read.
     """
-    from daxa_xmm.summary import parse_odf_sum
-
     found = []
     for inst, one in parse_odf_sum(summary, obs_id).items():
         children = []
@@ -69,6 +77,8 @@ def why_not(exposure: Mapping[str, Any]) -> str:
     """Say why an exposure is of no use: its type, or its mode and filter."""
     if exposure["type"] != "SCIENCE":
         return f"its type is {exposure['type']}"
+    if not is_known(exposure["mode"]):
+        return "the raw data do not tell the mode it was taken in"
     filtered = f"filter {exposure['filter']}" if exposure["filter"] else "no filter"
     return f"it was taken in mode {exposure['mode']} with {filtered}, which shows no sky"
 
@@ -76,3 +86,17 @@ def why_not(exposure: Mapping[str, Any]) -> str:
 def is_wanted(exposure: Any, params: Any) -> bool | str:
     """Whether an exposure gets a task: scheduled ones do, others where they are wanted; else the reason."""
     return exposure.scheduled or params.process_unscheduled or "it is unscheduled, and these are not wanted"
+
+
+def imaging_ccds(info: Mapping[str, Any]) -> list[int]:
+    """CCDs that were in imaging mode, in order; none where the summary does not tell the modes."""
+    modes = info.get("ccd_modes") or {}
+    return sorted(int(ccd) for ccd, mode in modes.items() if mode.upper() == IMAGING)
+
+
+def is_wanted_image(exposure: Any, params: Any) -> bool | str:
+    """Whether an exposure of EPIC-pn gets a task: it is wanted, and one or more CCDs were in imaging mode."""
+    wanted = is_wanted(exposure, params)
+    if wanted is True and not imaging_ccds(exposure.info):
+        return "none of its CCDs was in imaging mode, and data in timing and burst mode are not processed"
+    return wanted

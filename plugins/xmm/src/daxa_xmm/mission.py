@@ -88,7 +88,7 @@ class XMMPointed(Mission):
     columns = ("proprietary_end_date", "proprietary_usable", "revolution")
     column_order = (
         "ra", "dec", "ObsID", "start", "science_usable", "duration", "proprietary_end_date", "revolution",
-        "proprietary_usable", "end",
+        "proprietary_usable", "end", "footprint",
     )  # fmt: skip
     has_proprietary = True
     services = ("XSA_TAP", "XSA", "HEASARC_TAP", "HEASARC")

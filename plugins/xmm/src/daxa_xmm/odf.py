@@ -1,4 +1,4 @@
-"""The directory of raw files that a SAS task works in: links to what was fetched, and a summary of its own."""
+"""What a SAS task works on: links to the raw files, with a summary and a calibration index of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Final
 from daxa.api import Call, Command, Job, TaskError
 
 ODF: Final = "odf"
-"""Name of the directory in the task's scratch directory."""
+"""Name of the directory of raw files in the task's scratch directory."""
+
+CCF: Final = "calibration/ccf.cif"
+"""Name of the calibration index in the task's scratch directory."""
 
 
 def summary_name(job: Job) -> str:
@@ -19,12 +22,13 @@ def summary_name(job: Job) -> str:
 def sas_command(job: Job, *steps: list[str], odf: bool = False, collect: dict[str, str] | None = None) -> Command:
     """Make the command of SAS tasks that need the calibration index, and the raw files where `odf` says so.
 
-    The summary names the directory of the raw files in full; every task gets a copy that names its own, so that
-    archives and downloads may be moved, and nothing is ever written beside the downloads.
+    The summary names the directory of the raw files in full; every task gets a copy that names its own, and a copy of
+    the calibration index that names no directory, so that archives, downloads and the calibration may be moved, and
+    nothing is ever written beside the downloads.
     """
-    env = {"SAS_CCF": str(job.input("ccf"))}
+    env, files = calibration(job)
     if not odf:
-        return Command(*steps, env=env, collect=collect)
+        return Command(*steps, env=env, collect=collect, scratch_files=files)
     directory = job.scratch / ODF
     name = summary_name(job)
     text = Call("daxa_xmm.odf:with_path", summary=str(job.input("sum_path")), directory=str(directory))
@@ -32,8 +36,14 @@ def sas_command(job: Job, *steps: list[str], odf: bool = False, collect: dict[st
         *steps,
         env={**env, "SAS_ODF": str(directory / name)},
         collect=collect,
-        scratch_files={ODF: job.raw, f"{ODF}/{name}": text},
+        scratch_files={**files, ODF: job.raw, f"{ODF}/{name}": text},
     )
+
+
+def calibration(job: Job) -> tuple[dict[str, str], dict[str, Call]]:
+    """Give a task a calibration index of its own: the variable that names it, and what makes it."""
+    index = Call("daxa_xmm.bare:bare_index", index=str(job.input("ccf")))
+    return {"SAS_CCF": str(job.scratch / CCF)}, {CCF: index}
 
 
 def with_path(summary: str, directory: str) -> str:

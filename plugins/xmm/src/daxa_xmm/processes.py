@@ -14,9 +14,9 @@ from typing import Any
 
 from daxa.api import Child, Command, DataId, Job, Need, Product, TaskError, process
 from daxa_xmm import parameters as checks
-from daxa_xmm.exposures import children_of, is_wanted
+from daxa_xmm.exposures import children_of, imaging_ccds, is_wanted, is_wanted_image
 from daxa_xmm.messages import parse_stderr
-from daxa_xmm.odf import ODF, sas_command, summary_name
+from daxa_xmm.odf import ODF, calibration, sas_command, summary_name
 from daxa_xmm.rgs import cleaned_rgs_event_lists, rgs_angles, rgs_events
 
 __all__ = [
@@ -77,11 +77,12 @@ def _(params: Mapping[str, Any]) -> dict[str, Any]:
 )
 def odf_ingest(job: Job) -> Command:
     """Summarise the raw files (see SAS's ``odfingest``): instruments, exposures, modes and filters."""
+    env, files = calibration(job)
     return Command(
         ["odfingest", f"odfdir={job.scratch / ODF}", f"outdir={job.scratch}", "withodfdir=yes"],
-        env={"SAS_CCF": str(job.input("ccf"))},
+        env=env,
         collect={"sum_path": "*SUM.SAS"},
-        scratch_files={ODF: job.raw},
+        scratch_files={**files, ODF: job.raw},
     )
 
 
@@ -116,18 +117,10 @@ def epchain(job: Job, process_unscheduled: bool = True) -> Command:
     The out-of-time list comes first and keeps what it shares with the other. CCDs that were not in imaging mode are
     left out; ``process_unscheduled`` says whether exposures that were not scheduled are processed.
     """
-    modes = job.info.get("ccd_modes") or {}
-    ccds = sorted(int(ccd) for ccd, mode in modes.items() if mode.upper() == "IMAGING")
-    if not ccds:
-        raise TaskError(
-            f"No CCD of PN {job.data_id.subexp} was in imaging mode.",
-            expected="one or more",
-            remedy="data in timing and burst mode are not processed",
-        )
     exposure = str(job.data_id.subexp)
     common = [
         "epchain", f"odf={job.scratch / ODF}", "odfaccess=odf", f"exposure={exposure[1:]}", f"schedule={exposure[0]}",
-        f"ccds={','.join(map(str, ccds))}",
+        f"ccds={','.join(map(str, imaging_ccds(job.info)))}",
     ]  # fmt: skip
     extra = ["runradmonfix=N"] if _release(job)[:3] == (21, 0, 0) else []
     return sas_command(
@@ -188,6 +181,7 @@ def emanom(job: Job) -> Command:
         *command.steps,
         env=command.env,
         collect=command.collect,
+        scratch_files=command.scratch_files,
     )
 
 
@@ -358,8 +352,8 @@ def cleaned_evt_lists(
     steps = [cut("evt_list", "evt_clean_path")]
     if pn:
         steps.append(cut("oot_evt_list", "oot_evt_clean_path"))
-    command = sas_command(job, *steps)
-    return Command(*command.steps, env=command.env, extra={"en_key": _en_key(lo_en, hi_en)})
+    env, files = calibration(job)
+    return Command(*steps, env=env, scratch_files=files, extra={"en_key": _en_key(lo_en, hi_en)})
 
 
 @cleaned_evt_lists.check
@@ -424,7 +418,7 @@ def merge_subexposures(job: Job) -> Command:
             merged = target if last else job.scratch / f"{made}_temp{number}.fits"
             steps.append(["merge", f"set1={first}", f"set2={second}", f"outset={merged}"])
             first = merged
-    return Command(*steps, env={"SAS_CCF": str(job.input("ccf"))})
+    return sas_command(job, *steps)
 
 
 def _subexp(path: Path) -> str:
@@ -501,8 +495,8 @@ def _(data_id: DataId, params: Mapping[str, Any]) -> list[str]:
     return [f"en{low}_{high}keV" for low, high in checks.bands(params["lo_en"], params["hi_en"])]
 
 
-for _one in (epchain, emchain):
-    _one.applies(is_wanted)
+epchain.applies(is_wanted_image)
+emchain.applies(is_wanted)
 for _one in (
     cif_build, odf_ingest, epchain, emchain, emanom, espfilt, cleaned_evt_lists, merge_subexposures, attitude,
     generate_images_expmaps,

@@ -18,6 +18,9 @@ from attrs import define, field
 
 from daxa.api import TaskError
 
+UNDEFINED: Final = "UNDEFINED"
+"""What summaries say of a mode that the housekeeping did not tell."""
+
 LARGEST: Final = 16 * 2**20
 """Bytes of a file that is still taken for a summary: real ones have 0.3 million."""
 
@@ -63,8 +66,9 @@ def parse_odf_sum(path: str | os.PathLike[str], obs_id: str | None = None) -> di
     dict
         For each instrument ``{"active": False}``, or ``{"active": True, "num_exp": int, "exposures": {...}}`` with, for
         each exposure (``S001``, ``U002``), ``scheduled`` (bool), ``type`` (``SCIENCE``), ``mode``
-        (``PrimeFullWindow``), ``filter`` (``Thin1``, or None where the summary does not know it) and ``ccd_modes``
-        (``{"1": "Imaging"}``; CCD numbers are text; empty for the optical monitor, which has windows).
+        (``PrimeFullWindow``, or ``UNDEFINED`` where the raw data do not tell), ``filter`` (``Thin1``, or None where
+        they do not tell) and ``ccd_modes`` (``{"1": "Imaging"}``; CCD numbers are text; empty for the optical monitor,
+        which has windows).
 
     Raises
     ------
@@ -107,7 +111,7 @@ class _Exposure:
     mode: str | None = None
     filter: str | None = None
     ccd_modes: dict[str, str] = field(factory=dict)
-    announced: int = 0
+    announced: int | None = None
     parameters: int = 0
     configured: bool = False
 
@@ -245,7 +249,7 @@ class _Summary:
         name, (value, comment) = name.strip(), _value(rest)
         exposure.parameters += 1
         if name == "MODE" and exposure.mode is None:
-            exposure.mode = value.split(" ")[0]
+            exposure.mode = value.split(" ")[0] or UNDEFINED
         elif name == "FILTER" and exposure.filter is None:
             word = value.split(" ")[0]
             exposure.filter = None if _NO_VALUE.match(word) else word or None
@@ -292,6 +296,8 @@ class _Summary:
             raise self.problem(f"{what} has a second record", "one record for each exposure", exposure.line)
         if not exposure.type:
             raise self.problem(f"{what} has no type", "a line such as 'SCIENCE / Exposure Type'", exposure.line)
+        if not exposure.mode and exposure.announced is not None and exposure.parameters >= exposure.announced:
+            exposure.mode = UNDEFINED  # the configuration is whole, and does not tell it
         if not exposure.mode:
             raise self.problem(
                 f"{what} has no mode", "a line such as 'MODE = Imaging / Instrument configuration'", exposure.line
@@ -334,7 +340,7 @@ class _Summary:
             raise self.problem(
                 f"the file ends within a line of the exposure {exposure.name} of {self.inst}", "a whole file"
             )
-        if exposure is not None and exposure.parameters < exposure.announced:
+        if exposure is not None and exposure.parameters < (exposure.announced or 0):
             raise self.problem(
                 f"the file ends within the exposure {exposure.name} of {self.inst}",
                 f"{exposure.announced} parameters, of which {exposure.parameters} are there",

@@ -83,6 +83,7 @@ def _xmm(sky: Sky, obs: Mapping[str, Any]) -> None:
         duration=float(obs["seconds"]),
         ra=ra,
         dec=dec,
+        frame="ICRS",  # as whatever read the tutorial's images took them to be: its regions are recorded so
     )
     add_files(sky, obs_id, odf=raw)
 

@@ -21,7 +21,7 @@ POINTINGS: Final[Mapping[str, tuple[float, float]]] = {
     "0105261001": (67.54158333, -61.32288889),
     "0204310101": (328.779125, -9.39144444),
     "0502671101": (234.94941667, -83.56513889),
-    "0761910201": (328.77908333, -9.39247222),
+    "0761910201": (328.77954167, -9.38991667),
 }
 """Where the images of these observations are centred, ICRS degrees: such that the recorded regions fit on them."""
 

@@ -65,6 +65,7 @@ def odf(
     ra: float = 149.591375,
     dec: float = -11.0887222,
     angle: float = 306.72,
+    frame: str = "FK5",
     target: str = "Generated",
     frames: int = 4,
 ) -> dict[str, bytes]:
@@ -84,6 +85,8 @@ def odf(
         Seconds that each exposure lasts.
     ra, dec, angle : float
         Pointing, degrees.
+    frame : str
+        What event lists and images are to say of the frame of their coordinates. The SAS says FK5.
     target : str
         Name of the target.
     frames : int
@@ -106,7 +109,7 @@ def odf(
         made |= {prefix + name: content for name, content in _exposure(exposure, common, frames)}
     for name in HOUSEKEEPING:
         made[f"{prefix}{name}.FIT"] = _file([*common, ("INSTRUME", NAMES[name[:2]])])
-    pointing = [("RA_PNT", ra), ("DEC_PNT", dec), ("PA_PNT", angle)]
+    pointing = [("RA_PNT", ra), ("DEC_PNT", dec), ("PA_PNT", angle), ("RADECSYS", frame)]
     made[f"{prefix}SCX00000ATS.FIT"] = _file([*common, *pointing])
     made[f"{prefix}SCX00000SUM.ASC"] = _summary(target, ra, dec, angle, duration)
     made["MANIFEST.100000"] = "".join(f"{name}\n" for name in sorted(made)).encode()

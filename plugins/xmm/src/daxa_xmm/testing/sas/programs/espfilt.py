@@ -55,7 +55,6 @@ class _Steps:
         task = self.task
         chosen = {**declared("evselect", task.sas), "table": table, "expression": expression, **more}
         task.executing("evselect", task.described(chosen))
-        task.state("started", "evselect")
         if bin_size:
             chosen["timebinsize"] = bin_size
         count = evselect.run(task, hdus, place, chosen)
@@ -147,7 +146,6 @@ class _Steps:
         text, good = self._name("gti", "txt"), self._name("gti")
         task.write_text(text, lines)
         task.executing("gtibuild", f"file={text} table={good}")
-        task.state("started", "gtibuild")
         task.write(
             good, [events.fits.primary(history=["stand-in for espfilt: generated"]), events.gti("STDGTI", intervals)]
         )

@@ -41,7 +41,7 @@ def keywords(exposure):
         ("FILTER", exposure["filter"]), ("OBS_MODE", "POINTING"), ("REVOLUT", exposure["revolution"]),
         ("OBJECT", exposure["object"]), ("DATE-OBS", exposure["date_obs"]), ("DATE-END", exposure["date_end"]),
         ("RA_PNT", exposure["ra"]), ("DEC_PNT", exposure["dec"]), ("PA_PNT", exposure["angle"]),
-        ("RADECSYS", "FK5"), ("EQUINOX", 2000.0),
+        ("RADECSYS", exposure["frame"]), ("EQUINOX", 2000.0),
         ("TIMEUNIT", "s"), ("TIMESYS", "TT"), ("MJDREF", 50814.0), ("TIMEREF", "LOCAL"), ("TIMEZERO", 0.0),
     ]  # fmt: skip
 

@@ -111,15 +111,20 @@ class ODF:
             "start": seconds(start), "stop": seconds(end), "ra": ra, "dec": dec, "angle": angle,
             "filter": told.get("FILTER", "Unknown"), "submode": told.get("SUBMODE", "PrimeFullWindow"),
             "revolution": int(self.files[0].revolution), "object": told.get("OBJECT", ""),
+            "frame": self.attitude().get("RADECSYS", "FK5"),
         }  # fmt: skip
 
     def pointing(self):
         """Right ascension, declination and position angle, of the spacecraft's attitude file."""
+        header = self.attitude()
+        return header.get("RA_PNT"), header.get("DEC_PNT"), header.get("PA_PNT")
+
+    def attitude(self):
+        """First header of the spacecraft's attitude file."""
         found = next((one for one in self.files if one.instrument == "SC" and one.kind == "ATS"), None)
         if found is None:
             self.task.fail("attitude", f"No attitude file in {self.directory}.", of="oal")
-        header = self.header(found)
-        return header.get("RA_PNT"), header.get("DEC_PNT"), header.get("PA_PNT")
+        return self.header(found)
 
 
 def find(task, where=""):
