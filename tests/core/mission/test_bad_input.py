@@ -60,7 +60,7 @@ CALLS = {
     ],
     "filter_on_time": [
         ((5, 6), TypeError), ((None, DAY[1]), TypeError), (("soon", DAY[1]), ValueError), ((DAY[0], ""), ValueError), ((DAY[1], DAY[0]), ValueError),
-        ((pd.NaT, DAY[1]), ValueError), ((np.datetime64("NaT"), DAY[1]), ValueError), ((Time(["2010-01-01"]), DAY[1]), TypeError),
+        ((pd.NaT, DAY[1]), ValueError), ((np.datetime64("NaT", "us"), DAY[1]), ValueError), ((Time(["2010-01-01"]), DAY[1]), TypeError),
         ((Time("2016-12-31T23:59:60"), "2017-01-02"), ValueError), ((*DAY, "no"), TypeError), ((*DAY, 1), TypeError), (([DAY[0]], [DAY[1]]), TypeError),
     ],
     "filter_on_target_type": [
