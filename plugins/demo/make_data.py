@@ -36,7 +36,7 @@ EVENT_LISTS = {
 UNSAID = ""
 """What a displayed table does not tell of a row."""
 CLASSES = {
-    "GS": "X-RAY BINARY",
+    "GS": "CV",
     "CAL": "Calibration Observations",
     "SNR": "SNR",
     "NGS": "NON-ACTIVE GALAXY",

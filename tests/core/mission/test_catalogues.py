@@ -51,7 +51,7 @@ async def test_offline_without_a_cache_the_error_says_so(lab, make_context):
     assert mission.filtering_operations == [] and not mission.loaded
 
 
-async def test_with_the_service_down_the_cache_serves_with_a_warning(lab, context, server):
+async def test_w_43_with_the_service_down_the_cache_serves_with_a_warning(lab, context, server):
     await lab.Lab().load()
     server.statuses[CATALOGUE] = 503
     await lab.Lab().load()  # a young one is not even asked for

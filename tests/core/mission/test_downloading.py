@@ -145,13 +145,13 @@ async def test_w_35_two_at_once_that_share_a_directory_fetch_each_file_once(miss
     assert {one.state for report in reports for one in report.observations} <= {"complete", "present"}
 
 
-async def test_an_empty_directory_is_no_download(mission):
+async def test_w_32_an_empty_directory_is_no_download(mission):
     (Path(mission.raw_data_path) / "000001").mkdir(parents=True)
     await mission.download()
     assert on_disk(mission) == whole()
 
 
-async def test_raw_first_and_products_later(mission, server):
+async def test_w_32_raw_first_and_products_later(mission, server):
     await mission.download(download_products=False)
     assert on_disk(mission) == whole(part="raw/") and mission.downloaded_type == "raw"
     with pytest.raises(ex.DAXANotDownloadedError, match="download_products=True"):
@@ -374,7 +374,7 @@ async def test_verify_finds_what_changed_and_the_next_call_fetches_it(mission, s
     assert on_disk(mission) == whole()
 
 
-async def test_delete_raw_data_asks_and_deletes_only_what_was_recorded(mission, monkeypatch):
+async def test_w_22_delete_raw_data_asks_and_deletes_only_what_was_recorded(mission, monkeypatch):
     await mission.download()
     mission.lock()
     mine = Path(mission.raw_data_path) / "000001/notes.txt"

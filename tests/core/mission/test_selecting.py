@@ -413,7 +413,7 @@ async def test_w_06_rectangles_cross_ra_0(mission):
     assert set(mission.filtered_obs_ids) == set(expected.ObsID)
 
 
-async def test_corners_the_other_way_round_are_swapped_with_a_warning(mission):
+async def test_w_06_corners_the_other_way_round_are_swapped_with_a_warning(mission):
     table = mission.filtered_obs_info
     with pytest.warns(UserWarning, match="swapped"):
         await mission.filter_on_rect_region([90, 60], [20, -60])
@@ -421,7 +421,7 @@ async def test_corners_the_other_way_round_are_swapped_with_a_warning(mission):
     assert set(mission.filtered_obs_ids) == set(expected.ObsID)
 
 
-async def test_rectangles_follow_the_frame_of_their_corners(mission):
+async def test_w_06_rectangles_follow_the_frame_of_their_corners(mission):
     table = mission.filtered_obs_info
     galactic = mission.filtered_ra_decs.galactic
     await mission.filter_on_rect_region(

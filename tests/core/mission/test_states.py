@@ -136,7 +136,7 @@ async def test_bad_states(lab, context, tmp_path):
     assert sorted(one.name for one in tmp_path.glob("*.json")) == ["bad.json", "mine.json"]
 
 
-async def test_a_snapshot_is_json_and_needs_no_network(lab, context, make_context, server):
+async def test_w_43_a_snapshot_is_json_and_needs_no_network(lab, context, make_context, server):
     mission = await selected(lab)
     snapshot = json.loads(json.dumps(mission.snapshot(), allow_nan=False))
     asked = len(server.log)

@@ -153,6 +153,19 @@ def test_w_19_an_unknown_type_of_programme_is_no_error():
     assert target_category("CLUSTER OF GALAXIES", "TOO") == "GCL"
 
 
+async def test_w_19_x_ray_binaries_are_found_as_what_they_are(tmp_path):
+    made = Sky()
+    classes = {"1": "X-RAY BINARY", "2": "CLUSTER OF GALAXIES", "3": "CV"}
+    testing.add_rows(
+        made,
+        [testing.row(one, 10.0, 20.0, "2002-10-26 01:19:30", 1000.0, **{"class": two}) for one, two in classes.items()],
+    )
+    with made.running_in_thread() as running, use_context(context_of(running, tmp_path)):
+        mission = Chandra()
+        await mission.filter_on_target_type("XRB")
+    assert mission.filtered_obs_ids.tolist() == ["1"]
+
+
 async def test_w_19_what_is_left_is_judged_with_all_filters(context):
     mission = Chandra()
     await mission.filter_on_obs_ids("3205")

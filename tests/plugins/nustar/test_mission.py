@@ -162,8 +162,7 @@ async def test_a_module_without_mode_01_has_its_mode_06(context):
     assert [(one.kind, one.inst, one.path) for one in labels] == [("events", "FPMA", f"event_cl/nu{SOLAR}A06_cl.evt")]
 
 
-async def test_w_34_an_error_page_is_not_data(context):
-    """The list of contents is fetched like every other file; a page instead of it would be refused."""
+async def test_the_list_of_contents_is_unpacked_and_need_not_be_there(context):
     mission = await loaded()
     files, _ = await listed(mission, OBS, context, raw=False, products=True)
     (contents,) = [one for one in files if one.path.endswith("_cat.fits")]
