@@ -1,7 +1,8 @@
 """Fetches files with a record of its own, to be killed at any moment: ``python fetching.py DIRECTORY URLS [JSON]``.
 
 The JSON says what is wrong with the disk: ``limit``, bytes a file may have; ``refuse``, arguments of
-:func:`tests.stress.refusing.refuse`; ``block``, the error that every block after the third one meets.
+:func:`tests.stress.refusing.refuse`; ``block``, the error that every block after the third one meets. ``in_turn`` fetches
+one file after the other, so that each is recorded in a transaction of its own.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from daxa.specs import Location, RemoteFile
 from daxa.store.downloads import DownloadRecord, FileEntry
 
 
-async def main(directory, urls):
+async def main(directory, urls, in_turn):
     record = DownloadRecord.open(directory)
     context = Context(output=str(directory))
     context.hosts.set(urls[0], 4, 0.0)
@@ -45,7 +46,13 @@ async def main(directory, urls):
                 )
             )  # fmt: skip
 
-        ends = await asyncio.gather(*(one(url) for url in urls), return_exceptions=True)
+        turn = asyncio.Semaphore(1 if in_turn else len(urls))
+
+        async def next_one(url):
+            async with turn:
+                await one(url)
+
+        ends = await asyncio.gather(*map(next_one, urls), return_exceptions=True)
     record.close()
     for problem in ends:
         if problem is not None:
@@ -71,9 +78,11 @@ def spoil(limit=None, refused=None, block=None):
 
 if __name__ == "__main__":
     marks.install()
-    spoil(**json.loads(sys.argv[3] if len(sys.argv) > 3 else "{}"))
+    options = json.loads(sys.argv[3] if len(sys.argv) > 3 else "{}")
+    in_turn = options.pop("in_turn", False)
+    spoil(**options)
     try:
-        asyncio.run(main(Path(sys.argv[1]), json.loads(sys.argv[2])))
+        asyncio.run(main(Path(sys.argv[1]), json.loads(sys.argv[2]), in_turn))
     except DaxaError as failure:
         print(json.dumps({"type": type(failure).__name__, "message": str(failure)}), file=sys.stderr)
         sys.exit(3)

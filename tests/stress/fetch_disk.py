@@ -18,7 +18,7 @@ TROUBLE = {
     "blocks cannot be written, EROFS": {"block": "EROFS"},
     "blocks cannot be written, EDQUOT": {"block": "EDQUOT"},
     "nothing can be renamed, ENOSPC": {"refused": {"call": "replace", "code": "ENOSPC", "after": 6, "below": "/O1/"}},
-    "the record cannot grow": {"limit": 40_000, "small": True},
+    "the record cannot grow": {"limit": 40_000, "small": True, "in_turn": True},
 }
 """What a fetching process is told, by what is wrong."""
 
