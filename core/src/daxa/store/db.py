@@ -300,6 +300,11 @@ class Database:
                 reader.lock.release()
         self._writer.close(wait)  # last of all: the last connection clears the WAL away
 
+    def __del__(self) -> None:
+        """Close what reads, for whoever only looked and let go; what writes has a thread of its own, and is closed."""
+        for reader in list(getattr(self, "_readers", {}).values()):
+            reader.connection.close()
+
     # --- opening ----------------------------------------------------------------------------------------------------
 
     def _must_be_prepared(self, create: bool) -> bool:
