@@ -12,6 +12,9 @@ DISTRIBUTIONS = [ROOT / "core", *sorted(path.parent for path in ROOT.glob("plugi
 SAMPLE = ROOT / "tests" / "sample_plugin"
 GROUPS = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
 
+SUITE = ["tests", "-q", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+"""The whole suite, files side by side; more than a few would only disturb what is about time."""
+
 nox.options.default_venv_backend = "virtualenv"
 nox.options.sessions = ["tests", "lint", "types", "wheel", "docs"]
 nox.options.error_on_missing_interpreters = False
@@ -51,14 +54,14 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The test suite; further arguments go to pytest."""
     install(session, "test", sample=SAMPLE.exists())
-    session.run("pytest", *(session.posargs or ["tests", "-q"]))
+    session.run("pytest", *(session.posargs or SUITE))
 
 
 @nox.session(python=["3.12", "3.13", "3.14"], name="tests-on")
 def tests_on(session: nox.Session) -> None:
     """The test suite on other versions of Python, where they are found."""
     install(session, "test", sample=SAMPLE.exists())
-    session.run("pytest", *(session.posargs or ["tests", "-q"]))
+    session.run("pytest", *(session.posargs or SUITE))
 
 
 @nox.session(name="tests-pandas2")

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,12 @@ from daxa_testing.sky import Sky
 DAXA = [str(Path(sys.executable).parent / "daxa")]
 
 
-def run_demo(out, *arguments, **options):
+def run_demo(*arguments, **environment):
     done = subprocess.run(
-        [*DAXA, "demo", "--out", str(out), "--json", *arguments], capture_output=True, text=True, **options
+        [*DAXA, "demo", "--json", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -22,9 +26,9 @@ def run_demo(out, *arguments, **options):
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory):
-    """The demonstration, run once: its output root and its report."""
-    out = tmp_path_factory.mktemp("demo")
-    return out, run_demo(out)
+    """The demonstration, run once where the environment says: its output root and its report."""
+    out = tmp_path_factory.mktemp("demo") / "with blanks é"
+    return out, run_demo(DAXA_OUTPUT=str(out))
 
 
 @pytest.fixture(scope="module")

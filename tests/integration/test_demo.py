@@ -86,7 +86,7 @@ def test_again_repeats_nothing(demo, tmp_path):
     out = tmp_path / "again"
     shutil.copytree(demo[0], out)
     before = {path: path.stat().st_mtime_ns for path in (out / "archives").rglob("*.fits")}
-    report = run_demo(out)
+    report = run_demo("--out", out)
     assert report["tasks"]["succeeded"] == 0
     assert report["tasks"]["reused"] == demo[1]["tasks"]["succeeded"]
     assert {path: path.stat().st_mtime_ns for path in (out / "archives").rglob("*.fits")} == before
@@ -123,7 +123,7 @@ def test_stopped_anywhere_it_goes_on_where_it_was(demo, how, tmp_path):
     process.send_signal(how)
     process.wait(timeout=60)
     done, times = successes(out)
-    report = run_demo(out)
+    report = run_demo("--out", out)
     after, times_after = successes(out)
     assert done <= after
     assert {path: when for path, when in times_after.items() if path in times} == times, (
@@ -179,15 +179,6 @@ def test_the_record_by_command_line(demo, monkeypatch):
     assert daxa("logs", "demo", "nonsense").returncode == 1
 
 
-def test_the_output_root_can_come_from_the_environment(tmp_path):
-    out = tmp_path / "with blanks é"
-    done = subprocess.run(
-        [*DAXA, "demo", "--json"], capture_output=True, text=True, env={**os.environ, "DAXA_OUTPUT": str(out)}
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["archive_path"] == f"{out}/archives/demo/"
-
-
 def test_an_output_root_that_cannot_be_written_is_told_in_one_line():
     done = subprocess.run([*DAXA, "demo", "--out", "/proc/nowhere", "--json"], capture_output=True, text=True)
     assert done.returncode == 1 and "Traceback" not in done.stderr
@@ -213,4 +204,4 @@ def test_a_second_writer_is_refused_and_readers_are_not(tmp_path):
         assert read.returncode in (0, 3), read.stderr
     first.wait()
     assert refused or first.returncode == 1  # whoever came first wrote, the other was told
-    assert run_demo(out)["failures"]
+    assert run_demo("--out", out)["failures"]

@@ -7,6 +7,7 @@ from collections import Counter
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from daxa.archive.summary import html_table
 
@@ -48,7 +49,7 @@ def _failures(archive: Archive, beside: Path) -> str:
     for row in archive.failures().to_dict("records"):
         said, log = escape(str(row["sentence"])), str(row["log"] or "")
         if log:
-            target = escape(Path(os.path.relpath(log, beside)).as_posix(), quote=True)
+            target = quote(Path(os.path.relpath(log, beside)).as_posix())
             said = said.replace(escape(log), f'<a href="{target}">{escape(Path(log).name)}</a>')
         found.append(f"<li>{said}</li>")
     return f"<ul>{''.join(found)}</ul>" if found else "<p>None.</p>"
