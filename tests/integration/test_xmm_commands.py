@@ -136,7 +136,9 @@ def test_report_is_a_page_that_goes_with_the_archive(daxa, built, tmp_path):
     page = Links(text)
     assert not page.elements & {"script", "img", "link", "iframe"}
     (log,) = page.links
-    assert (root / unquote(log)).read_text().startswith("** espfilt: error (noCounts)")  # relative: page and archive may move
+    assert (
+        (root / unquote(log)).read_text().startswith("** espfilt: error (noCounts)")
+    )  # relative: page and archive may move
     for word in (
         "<h1>Archive xmm</h1>",
         CAUSE,
