@@ -128,7 +128,7 @@ async def test_w_33_complete_observations_are_not_fetched_again_when_one_is_miss
     assert all("/000003/" in one for one in server.fetched()) and on_disk(mission) == whole()
 
 
-async def test_w_35_two_at_once_that_share_a_directory_fetch_each_file_once(mission, lab, server):
+async def test_w_35_two_at_once_that_share_a_directory_fetch_each_file_once(mission, lab, server, caplog):
     other = lab.Lab()
     await other.filter_on_obs_ids(OBS)
     reports = []
@@ -143,6 +143,8 @@ async def test_w_35_two_at_once_that_share_a_directory_fetch_each_file_once(miss
     assert len(wanted) == len(set(wanted)) == len(whole())
     assert on_disk(mission) == whole() and all(not report.failed for report in reports)
     assert {one.state for report in reports for one in report.observations} <= {"complete", "present"}
+    said = [record for record in caplog.records if "another download is at work" in record.message]
+    assert 1 <= len(said) <= 2  # once each, at the most
 
 
 async def test_w_32_an_empty_directory_is_no_download(mission):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from daxa.context import Context
     from daxa.net.client import Net
     from daxa.net.transfer import FetchResult
+
+log = logging.getLogger(__name__)
 
 CLAIMS: Final = ".claims"
 """Directory below a mission's raw directory that tells which observations are being fetched, by whatever process."""
@@ -113,6 +116,7 @@ class Fetching:
     prefer: tuple[str, ...] = ()
     observations_at_once: int = OBSERVATIONS_AT_ONCE
     stopped: list[StorageError] = field(factory=list, init=False)
+    others: list[bool] = field(factory=list, init=False)
     files_at_once: anyio.Semaphore = field(factory=lambda: anyio.Semaphore(FILES_AT_ONCE), init=False)
     shared: SharedFiles = field(init=False)
 
@@ -219,7 +223,7 @@ class Fetching:
         obs_id, began = str(row["ObsID"]), time.monotonic()
         async with AsyncExitStack() as stack:
             try:
-                await stack.enter_async_context(claimed(self.directory / CLAIMS / obs_id))
+                await stack.enter_async_context(claimed(self.directory / CLAIMS / obs_id, self._tell_of_others))
             except OSError as problem:
                 stopped = StorageError(
                     f"{self.directory} cannot be written: {problem.strerror or problem}.",
@@ -230,6 +234,16 @@ class Fetching:
                 self.stopped.append(stopped)
                 return ObservationResult(mission=self.name, obs_id=obs_id, state="partial", cause=stopped.message)
             return await self._claimed(row, obs_id, began)
+
+    def _tell_of_others(self) -> None:
+        """Say once why nothing seems to go on."""
+        if not self.others:
+            self.others.append(True)
+            log.warning(
+                "%s: another download is at work in %s; what it is fetching is waited for, and not fetched twice",
+                self.name,
+                self.directory,
+            )
 
     async def _claimed(self, row: Mapping[str, Any], obs_id: str, began: float) -> ObservationResult:
         """Fetch what is missing, while nobody else does: what another process has fetched meanwhile is found here."""

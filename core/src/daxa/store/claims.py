@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -81,10 +81,13 @@ class Claim:
         mine = os.fstat(descriptor)
         return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
 
-    async def wait(self) -> None:
-        """Take it as soon as nobody else has it."""
+    async def wait(self, told: Callable[[], object] | None = None) -> None:
+        """Take it as soon as nobody else has it; `told` is called once if somebody has."""
         seconds = FIRST_WAIT
         while not await anyio.to_thread.run_sync(self.take):
+            if told is not None:
+                told()
+                told = None
             await anyio.sleep(seconds)
             seconds = min(2 * seconds, LONGEST_WAIT)
 
@@ -103,17 +106,19 @@ class Claim:
 
 
 @asynccontextmanager
-async def claimed(path: Path) -> AsyncIterator[Claim]:
+async def claimed(path: Path, told: Callable[[], object] | None = None) -> AsyncIterator[Claim]:
     """Wait for a claim, and hold it for the length of a block.
 
     Parameters
     ----------
     path : Path
         Its file.
+    told : callable, optional
+        Called once if somebody else has it.
     """
     claim = Claim(path)
     try:
-        await claim.wait()
+        await claim.wait(told)
         yield claim
     finally:
         with anyio.CancelScope(shield=True):
