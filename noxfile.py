@@ -12,8 +12,8 @@ DISTRIBUTIONS = [ROOT / "core", *sorted(path.parent for path in ROOT.glob("plugi
 SAMPLE = ROOT / "tests" / "sample_plugin"
 GROUPS = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
 
-SUITE = ["tests", "-q", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
-"""The whole suite, files side by side; more than a few would only disturb what is about time."""
+SUITE = ["tests", "-q", "-n", "2", "--dist", "loadfile"]
+"""The whole suite, two files side by side; more would only disturb what is about time."""
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.sessions = ["tests", "lint", "types", "wheel", "docs"]

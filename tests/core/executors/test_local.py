@@ -174,6 +174,7 @@ async def test_a_slot_that_dies_is_no_fault_of_the_job_and_is_replaced(tmp_path)
             await anyio.sleep(0.5)
             for child in psutil.Process().children():
                 if "shim.py" in " ".join(child.cmdline()):
+                    child.suspend()  # or it would tell of its job's end before it is gone itself
                     for grandchild in child.children():
                         grandchild.kill()
                     child.kill()
