@@ -30,6 +30,7 @@ def test_what_differs_from_task_to_task_does_not_part_one_cause():
         failed("T00004", "clean ended with status 4"),
         failed("T00001", None, process="gather", state=State.BLOCKED, root=failed("T00001", "").key),
         failed("T00005", None, state=State.SUCCEEDED),
+        failed("T00006", "it is unscheduled", state=State.NO_DATA),
     ]
     groups = failure_groups(alike)
     assert [group.sentence for group in groups] == [

@@ -348,10 +348,10 @@ async def test_plan_download(mission, server):
     assert not server.fetched(".bin") and on_disk(mission) == {}
     await mission.download(download_products=False)
     plan = await mission.plan_download()
-    assert len(plan.files) == 18 and plan.present == 6 and "18 files" in str(plan)
+    assert len(plan.files) == 18 and plan.present == 6 and "18 files" in str(plan) and "6 here already" in str(plan)
     del server.tree["/files/000002/index.json"]
     plan = await mission.plan_download()
-    assert list(plan.absent) == ["000002"]
+    assert list(plan.absent) == ["000002"] and "nothing to be had of 1 observation" in str(plan)
 
 
 async def test_verify_finds_what_changed_and_the_next_call_fetches_it(mission, server):

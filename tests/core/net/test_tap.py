@@ -1,5 +1,8 @@
 """Table services: serialisations, statuses, hostile documents."""
 
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from daxa.context import Context
@@ -26,6 +29,14 @@ def test_both_serialisations(binary):
 def test_a_missing_column_is_named():
     with pytest.raises(BadReplyError, match="public_date"):
         read_votable(votable(COLUMNS, ROWS, binary=True).encode(), URL, columns=["obsid", "public_date"])
+
+
+def test_tables_that_are_read_side_by_side_leave_warnings_as_they_are():
+    body = votable(COLUMNS, ROWS * 200, binary=False).encode()
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(6) as pool:
+        assert {len(one) for one in pool.map(lambda _: read_votable(body, URL), range(40))} == {400}
+    assert warnings.filters == before
 
 
 def test_an_error_document_even_with_rows():

@@ -53,7 +53,7 @@ class FailureGroup:
     members : tuple of TaskEntry
         The tasks that failed.
     of : int
-        How many tasks the process has in all.
+        How many tasks the process has in all, without those that had no data.
     blocked : int
         How many tasks are blocked behind them.
     """
@@ -88,7 +88,7 @@ def failure_groups(entries: Iterable[TaskEntry]) -> list[FailureGroup]:
     totals: dict[tuple[str, str], int] = {}
     for entry in entries:
         whose = (entry.key.data_id.mission, entry.key.process)
-        totals[whose] = totals.get(whose, 0) + 1
+        totals[whose] = totals.get(whose, 0) + (entry.state is not State.NO_DATA)
         if entry.state in (State.FAILED, State.TIMED_OUT):
             kind = entry.kind.value if entry.kind else entry.state.value
             groups.setdefault((*whose, kind, general(entry)), []).append(entry)

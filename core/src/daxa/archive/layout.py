@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -22,12 +23,19 @@ RECORD: Final = PurePosixPath(".save_info/archive.sqlite")
 PROCESSED: Final = "processed_data"
 FAILED: Final = "failed_data"
 SCRATCH: Final = PurePosixPath(".save_info/scratch")
+_BAND: Final = re.compile(r"(?:\A|-)en(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)keV(?=[-.]|\Z)")
 SUBDIRECTORIES: Final = ("background", "cleaning", "events", "images", "logs", "misc")
 
 
 def band_text(lo: float, hi: float) -> str:
     """Write an energy band in keV as product names have it, e.g. ``en0.5_2.0keV``."""
     return f"en{float(lo)}_{float(hi)}keV"
+
+
+def band_of(name: str) -> tuple[float | None, float | None]:
+    """Read the energy band in keV that a product's name holds; None and None if it holds none."""
+    found = _BAND.search(name)
+    return (float(found[1]), float(found[2])) if found else (None, None)
 
 
 def stem(data_id: DataId, subexp: str | None = None) -> str:

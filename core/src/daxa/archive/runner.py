@@ -273,6 +273,7 @@ class ArchiveRunner:
             target = self.root / relative
             place(made, target, move=True)
             status = target.stat()
+            lo, hi = layout.band_of(relative.name)
             entries.append(
                 ProductEntry(
                     key=name,
@@ -281,6 +282,8 @@ class ArchiveRunner:
                     size=status.st_size,
                     mtime_ns=status.st_mtime_ns,
                     sha256=sha256(target) if status.st_size <= HASH_LIMIT else None,
+                    lo=lo,
+                    hi=hi,
                 )
             )
         kept = {one.path for one in entries}

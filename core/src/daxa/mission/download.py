@@ -157,8 +157,14 @@ class DownloadPlan:
         return sum(file.locations[0].size is None for file in self.files)
 
     def __str__(self) -> str:
-        more = f", and {self.unknown} of unknown size" if self.unknown else ""
-        return f"{self.mission}: {len(self.files)} files, {self.size / 1e6:.1f} MB{more}"
+        parts = [f"{self.mission}: {len(self.files)} files, {self.size / 1e6:.1f} MB"]
+        if self.unknown:
+            parts.append(f"and {self.unknown} of unknown size")
+        if self.present:
+            parts.append(f"{self.present} here already")
+        if self.absent:
+            parts.append(f"nothing to be had of {len(self.absent)} observation{'' if len(self.absent) == 1 else 's'}")
+        return ", ".join(parts)
 
 
 @frozen

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -138,9 +137,9 @@ def read_votable(body: bytes, url: str, *, columns: Sequence[str] = (), overflow
     from astropy.io.votable import parse_single_table
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # services deviate from the standard in many small ways
-            table = parse_single_table(io.BytesIO(body), verify="ignore").to_table(use_names_over_ids=True)
+        # Services deviate from the standard in many small ways, which is passed over without a word. This runs in
+        # threads: what would catch warnings here would lose those of others.
+        table = parse_single_table(io.BytesIO(body), verify="ignore").to_table(use_names_over_ids=True)
     except Exception as problem:  # astropy raises many kinds for damaged tables
         raise BadReplyError(
             f"The VOTable of {url} cannot be read: {problem}.", expected="a sound VOTable", remedy="try again", url=url

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,15 +17,46 @@ _MAGIC: Final = b"SQLite format 3\x00"
 _WAL_LIMIT: Final = 64 * 2**20
 
 
+_opening = threading.Lock()
+_open: Counter[tuple[int, int]] = Counter()
+"""This process's connections by device and inode. Whoever closes a file loses all locks that the process has on it
+("How To Corrupt An SQLite Database File", section 2.2): while there is a connection, it is opened by no other means."""
+
+
+class _Counted(sqlite3.Connection):
+    """A connection that is counted as long as it is open."""
+
+    file: tuple[int, int] | None = None
+
+    def close(self) -> None:
+        """Close it."""
+        super().close()
+        with _opening:
+            if self.file is not None:
+                _open[self.file] -= 1
+                self.file = None
+
+
 def _connect(path: Path, options: str) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"{path.as_uri()}?{options}",
-        uri=True,
-        timeout=WAIT,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=256,
-    )
+    with _opening:
+        connection = sqlite3.connect(
+            f"{path.as_uri()}?{options}",
+            uri=True,
+            timeout=WAIT,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+            factory=_Counted,
+        )
+        with suppress(OSError):
+            connection.file = _identity(path)
+            _open[connection.file] += 1
+    return connection
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
@@ -111,7 +145,7 @@ def check_file(path: Path, *, create: bool) -> bytes:
     Returns
     -------
     bytes
-        The header; nothing for an empty file.
+        The header; nothing for an empty file. Of a file that this process has open, only what every one begins with.
 
     Raises
     ------
@@ -121,8 +155,11 @@ def check_file(path: Path, *, create: bool) -> bytes:
         If it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            header = file.read(100)
+        with _opening:
+            if _open[_identity(path)] > 0:
+                return _MAGIC.ljust(100, b"\0")
+            with path.open("rb") as file:
+                header = file.read(100)
         size = path.stat().st_size
     except OSError as problem:
         raise StorageError(
