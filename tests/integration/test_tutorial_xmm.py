@@ -66,6 +66,7 @@ async def test_the_one_line_solution(notebook):
     for kind in ("image", "expmap"):
         made = arch.products(process="generate_images_expmaps", kind=kind)
         assert made["variant"].value_counts().to_dict() == {"en0.5_2.0keV": 8, "en2.0_10.0keV": 8}
+        assert set(zip(made["lo"], made["hi"], strict=True)) == {(0.5, 2.0), (2.0, 10.0)}
     summaries = arch.observation_summaries["xmm_pointed"]
     assert len(summaries) == 3 and set(summaries["0201903501"]) == {"M1", "M2", "PN"}
     # and its separate steps: nothing is left to do, but what is asked for
