@@ -96,7 +96,7 @@ def install():
 
     os.rename, os.replace = wrapped(os.rename), wrapped(os.replace)
 
-    class Connection(sqlite3.Connection):
+    class Marking:
         """From BEGIN to the end of COMMIT it writes rows; outside a transaction, for a statement."""
 
         _number = 0
@@ -119,7 +119,8 @@ def install():
     connect = sqlite3.connect
 
     def connected(*arguments, **options):
-        options.setdefault("factory", Connection)
+        kind = options.get("factory", sqlite3.Connection)
+        options["factory"] = type(kind.__name__, (Marking, kind), {})
         return connect(*arguments, **options)
 
     sqlite3.connect = connected
