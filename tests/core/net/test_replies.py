@@ -33,6 +33,14 @@ def test_sizes_no_file_has_are_not_believed(size):
     assert entry.size is None
 
 
+@pytest.mark.parametrize("text", ["<![", "<![a", "<!DOCTYPE [", "<!-", "<?", "<![CDATA["])
+def test_declarations_that_do_not_end_are_a_typed_error_or_passed_over(text):
+    try:
+        parse_listing(PAGE.format('<a href="a.fits">a.fits</a> ' + text), BASE)
+    except BadReplyError as problem:
+        assert BASE in str(problem)
+
+
 @given(st.text(alphabet='<>![]-?/a="hrefindxo of tile&#;0123456789KM\n ', max_size=120))
 @settings(max_examples=300, deadline=None)
 def test_markup_of_any_kind_ends_in_entries_or_a_typed_error(text):

@@ -125,8 +125,13 @@ def parse_listing(html: str, url: str, source: str = "") -> tuple[Entry, ...]:
         If it is no directory page, or its end is missing.
     """
     page = _Page()
-    page.feed(html)
-    page.close()
+    try:
+        page.feed(html)
+        page.close()
+    except AssertionError as problem:  # Python's parser, of a declaration it does not know
+        raise BadReplyError(
+            f"The directory page {url} is damaged: {problem}.", expected="sound HTML", remedy="try again", url=url
+        ) from problem
     title = page.title.lower()
     if "index of" not in title and "directory listing" not in title:
         raise BadReplyError(
