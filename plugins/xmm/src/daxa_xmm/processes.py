@@ -2,8 +2,8 @@
 
 The calibration that fits the observation is indexed, and the raw files are summarised: only then it is known which
 cameras exposed, how often, and how. Each exposure becomes an event list; times of soft-proton flares are taken out of
-it; the exposures of a camera are merged, and images and exposure maps are made of what is left. The spectrometers have
-a chain of their own, see :mod:`daxa_xmm.rgs`. The tasks are described at https://xmm-tools.cosmos.esa.int/external/sas/current/doc/<task>/.
+it, and the exposures of a camera are merged. Images and exposure maps of what is left stand in :mod:`daxa_xmm.images`;
+the spectrometers have a chain of their own, see :mod:`daxa_xmm.rgs`. The tasks are described at https://xmm-tools.cosmos.esa.int/external/sas/current/doc/<task>/.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from daxa.api import Child, Command, DataId, Job, Need, Product, TaskError, process
+from daxa.api import Child, Command, Job, Need, Product, TaskError, process
 from daxa_xmm import parameters as checks
 from daxa_xmm.exposures import children_of, imaging_ccds, is_wanted, is_wanted_image
+from daxa_xmm.holdings import EPIC
+from daxa_xmm.images import attitude, generate_images_expmaps
 from daxa_xmm.messages import parse_stderr
 from daxa_xmm.odf import ODF, calibration, sas_command, summary_name
 from daxa_xmm.rgs import cleaned_rgs_event_lists, rgs_angles, rgs_events
@@ -24,7 +26,6 @@ __all__ = [
     "generate_images_expmaps", "merge_subexposures", "odf_ingest", "rgs_angles", "rgs_events",
 ]  # fmt: skip
 
-EPIC = "M1 M2 PN"
 MOS = {"M1": "mos1", "M2": "mos2"}
 
 
@@ -432,73 +433,9 @@ def _(job: Job, params: Mapping[str, Any]) -> dict[str, str]:
     return {"final": f"obsid{job.data_id.obs_id}-inst{job.data_id.inst}-subexpALL-en{band}"}
 
 
-# --- images ---------------------------------------------------------------------------------------------------------
-
-
-@process(
-    level="obs",
-    needs=[odf_ingest, cif_build],
-    tools=["sas"],
-    produces={"attitude": Product(path="P{obs_id}OBX000ATTTSR0000.FIT", kind="attitude")},
-    message="Reading the attitude",
-    listed=False,
-)
-def attitude(job: Job) -> Command:
-    """Make the history of the telescope's attitude during the observation (see SAS's ``atthkgen``)."""
-    return sas_command(job, ["atthkgen", f"atthkset={job.output('attitude')}", "timestep=1"], odf=True)
-
-
-@process(
-    level="inst",
-    instruments=EPIC,
-    needs=[merge_subexposures, attitude, cif_build],
-    tools=["sas"],
-    produces={
-        "image": "images/obsid{obs_id}-inst{inst}-subexpALL-{variant}-image.fits",
-        "expmap": "images/obsid{obs_id}-inst{inst}-subexpALL-{variant}-expmap.fits",
-    },
-    message="Generating images and exposure maps",
-    listed=False,
-    own=("lo_en", "hi_en"),
-)
-def generate_images_expmaps(job: Job, lo_en: Any = (0.5, 2.0), hi_en: Any = (2.0, 10.0)) -> Command:
-    """Make images and exposure maps of a camera, one a band (see SAS's ``evselect`` and ``eexpmap``).
-
-    ``lo_en`` and ``hi_en`` are the limits of the bands, in keV or any unit of energy. Pixels are 87 of 0.05 arcsec.
-    """
-    low, high = (round(1000 * float(one)) for one in job.variant.removeprefix("en").removesuffix("keV").split("_"))
-    events, image, expmap = job.input("final_evt"), job.output("image"), job.output("expmap")
-    return sas_command(
-        job,
-        [
-            "evselect", f"table={events}", "withimageset=yes", f"imageset={image}", "xcolumn=X", "ycolumn=Y",
-            "imagebinning=binSize", "ximagebinsize=87", "yimagebinsize=87", "withxranges=yes", "ximagemin=3649",
-            "ximagemax=48106", "withyranges=yes", "yimagemin=3649", "yimagemax=48106", "squarepixels=yes",
-            f"expression=PI in [{low}:{high}]",
-        ],
-        [
-            "eexpmap", f"imageset={image}", f"attitudeset={job.input('attitude')}", f"eventset={events}",
-            f"expimageset={expmap}", f"pimin={low}", f"pimax={high}", "attrebin=0.020626481",
-        ],
-    )  # fmt: skip
-
-
-@generate_images_expmaps.check
-def _(params: Mapping[str, Any]) -> dict[str, Any]:
-    found = checks.bands(params["lo_en"], params["hi_en"])
-    return {"lo_en": [low for low, _high in found], "hi_en": [high for _low, high in found]}
-
-
-@generate_images_expmaps.variants
-def _(data_id: DataId, params: Mapping[str, Any]) -> list[str]:
-    """One task a band."""
-    return [f"en{low}_{high}keV" for low, high in checks.bands(params["lo_en"], params["hi_en"])]
-
-
 epchain.applies(is_wanted_image)
 emchain.applies(is_wanted)
 for _one in (
-    cif_build, odf_ingest, epchain, emchain, emanom, espfilt, cleaned_evt_lists, merge_subexposures, attitude,
-    generate_images_expmaps,
+    cif_build, odf_ingest, epchain, emchain, emanom, espfilt, cleaned_evt_lists, merge_subexposures,
 ):  # fmt: skip
     _one.assess(lambda stdout, stderr: parse_stderr(stderr)[:2])
