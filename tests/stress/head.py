@@ -13,7 +13,7 @@ from tests.stress import marks
 from tests.stress.refusing import limit_files, refuse
 
 
-def context_of(output: Path, cores: int = 4):
+def context_of(output: Path):
     """A context that knows the stress mission only."""
     from daxa.context import Context
     from daxa.plugins import Plugins
@@ -21,7 +21,7 @@ def context_of(output: Path, cores: int = 4):
 
     plugins = Plugins()
     plugins.register(plugin, "stress")
-    return Context(plugins=plugins, output=str(output / "output"), cache=str(output / "cache"), cores=cores)
+    return Context(plugins=plugins, output=str(output / "output"), cache=str(output / "cache"))
 
 
 async def reduce(output: Path, options: dict) -> str:
@@ -33,7 +33,7 @@ async def reduce(output: Path, options: dict) -> str:
     cores = options.pop("cores", 4)
     hold = options.pop("hold", False)
     room, refused = options.pop("room", None), options.pop("refuse", None)
-    with use_context(context_of(output, cores)):
+    with use_context(context_of(output)):
         mission = Stress()
         await mission.load()
         await mission.filter_on_obs_ids(list(mission.all_obs_info["ObsID"]))
@@ -48,7 +48,7 @@ async def reduce(output: Path, options: dict) -> str:
                 print("holds", flush=True)
                 await asyncio.sleep(3600)
         try:
-            return str(await archive.run("gather", disable_progress=True, **options))
+            return str(await archive.run("gather", disable_progress=True, num_cores=cores, **options))
         finally:
             await archive.close()
 
