@@ -87,6 +87,28 @@ async def test_a_table_that_comes_in_part_is_refused():
         await whole_table(Cut(), TAP, "cut", ["obsid"])
 
 
+@pytest.mark.anyio
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("number", [-1, 10**9, 10**30, 400_000])
+async def test_counts_that_make_no_sense_end_soon(number):
+    """The last is said of every part of the table too, however small."""
+
+    class Lying:
+        asked = 0
+
+        async def count(self, service, table, where=""):
+            self.asked += 1
+            return number
+
+        async def tap(self, service, adql, columns):
+            return Table({"ra": []})
+
+    service = Lying()
+    with pytest.raises(BadReplyError, match=str(number)):
+        await whole_table(service, TAP, "lying", ["ra"])
+    assert service.asked < 1000
+
+
 def test_columns_become_plain():
     table = Table(
         {

@@ -174,6 +174,44 @@ async def test_a_gz_that_is_called_encoded_is_kept_as_it_is(server, net, tmp_pat
     assert (tmp_path / "raw" / "f.fits").read_bytes() == PLAIN
 
 
+@pytest.mark.parametrize(
+    ("path", "encoding", "unpack"),
+    [
+        ("/own.fits.gz", "x-gzip", "gzip"),
+        ("/own.FTZ", "gzip", "gzip"),
+        ("/own.fits.Z", "x-compress", "compress"),
+        ("/own.fits.Z", "compress", "compress"),
+        ("/servlet", "gzip", "auto"),
+    ],
+)
+async def test_an_encoding_may_be_another_word_for_what_the_file_is(server, net, tmp_path, path, encoding, unpack):
+    """Apache calls files of these endings so, whatever a client says that it knows."""
+    import ncompress
+
+    content = ncompress.compress(PLAIN) if unpack == "compress" else PACKED
+    server.add(path, content, faults.lying(Content_Encoding=encoding))
+    where = "" if unpack == "auto" else "own.fits"
+    one = RemoteFile(obs_id="O1", path=where, locations=[Location(url=server.url(path))], unpack=unpack)
+    (found,) = (await net.fetch(one, tmp_path / "raw")).files
+    assert (tmp_path / "raw" / found.path).read_bytes() == PLAIN
+
+
+async def test_an_error_tells_how_often_it_was_tried(server, net, tmp_path):
+    missing = server.add("/listed.fits", PLAIN, faults.status(404, 99))
+    page = server.add("/page.fits", PLAIN, faults.page(99))
+    for path, attempts in ((missing, 3), (page, 4)):
+        with pytest.raises(NetworkError) as caught:
+            await net.fetch(remote(server, path), tmp_path / "raw")
+        assert caught.value.context["attempts"] == attempts
+
+
+async def test_a_bucket_that_refuses_a_key_does_not_have_it(server, net, tmp_path):
+    path = server.add("/key.fits", PLAIN, faults.status(403, 99))
+    locations = [Location(url=server.url(path), kind="s3")]
+    with pytest.raises(NotAtArchiveError, match="403"):
+        await net.fetch(RemoteFile(obs_id="O1", path="key.fits", locations=locations, listed=False), tmp_path / "raw")
+
+
 async def test_a_redirect_to_another_host_is_followed(server, net, tmp_path):
     with FaultyServer().running_in_thread() as other:
         other.add("/there.fits", PLAIN)

@@ -95,6 +95,14 @@ async def test_the_listings_size_counts_where_the_reply_tells_none(server, net, 
     assert "never.txt" not in left(tmp_path / "raw")
 
 
+@pytest.mark.parametrize("name", ["../../evil.FTZ", "/etc/evil.FTZ", ".evil.FTZ", "e" * 300 + ".FTZ", "evil\t.FTZ", ""])
+async def test_a_reply_that_names_itself_oddly_is_kept_under_a_name_of_ours(server, net, tmp_path, name):
+    path = server.add("/bare", gzip.compress(FITS, mtime=0), faults.named(name))
+    (found,) = (await net.fetch(remote(server.url(path), path="", unpack="auto"), tmp_path / "raw")).files
+    assert found.path == "product.FIT" and left(tmp_path / "raw") == ["product.FIT"]
+    assert not list(tmp_path.parent.rglob("*evil*"))
+
+
 async def test_a_whole_part_is_not_asked_for_again(server, net, tmp_path, monkeypatch):
     large = fits_of(3_000_000)
     path = server.add("/bare", gzip.compress(large, 0, mtime=0), faults.named("P1.FTZ"))  # more than a block
@@ -154,6 +162,13 @@ async def test_what_does_not_unpack_names_the_address_and_leaves_nothing(server,
 
 
 # --- places ---------------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_nowhere_is_told_of_the_place_that_was_asked_first(server, net, tmp_path):
+    first, mirror = server.url("/first.fits"), server.url("/mirror.fits")
+    with pytest.raises(NotAtArchiveError, match=r"first\.fits") as caught:
+        await net.fetch(remote(first, mirror), tmp_path / "raw")
+    assert caught.value.context["url"] == first
 
 
 @pytest.mark.parametrize("code", [503, 403])

@@ -98,6 +98,22 @@ class MissingToolError(DaxaError, FileNotFoundError):
     code = "missing-tool"
 
 
+class ToolVersionError(MissingToolError):
+    """External software is here, but in a version that is too old."""
+
+    code = "tool-version"
+
+
+# Names of DAXA 0.3. Which software it is about stands in ``context["tool"]``.
+BackendSoftwareError = MissingToolError
+SASNotFoundError = MissingToolError
+eSASSNotFoundError = MissingToolError  # noqa: N816 - it is the name of that software
+CIAONotFoundError = MissingToolError
+NuSTARDASNotFoundError = MissingToolError
+SASVersionError = ToolVersionError
+DAXADeveloperError = PluginError
+
+
 class EventLoopInUseError(DaxaError, RuntimeError):
     """One archive is used from two event loops at the same time."""
 

@@ -172,6 +172,8 @@ class ToolSpec:
         it.
     remedy : str
         What to do when it is missing.
+    minimum_version : str
+        The oldest version that is of use, e.g. ``14.0.0``; empty for any. One that does not tell its version is used.
     """
 
     name: str = field(validator=_name)
@@ -185,6 +187,7 @@ class ToolSpec:
     calibration_variable: str | None = None
     calibration_files: tuple[str, ...] = field(default=(), converter=_tuple)
     remedy: str = ""
+    minimum_version: str = ""
 
 
 @frozen(kw_only=True)
@@ -242,12 +245,15 @@ class Want:
         Instruments chosen.
     kinds : tuple of str
         Kinds of products chosen, in the mission's words; empty for those it takes where nobody chooses.
+    version : str, optional
+        Version of the archive's processing that was chosen, for missions that offer several; None is the newest.
     """
 
     raw: bool = True
     products: bool = True
     instruments: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    version: str | None = None
 
 
 def is_location(word: Any) -> bool:
@@ -312,6 +318,8 @@ class RemoteFile:
         Whether the name was read from a listing: then a 404 may be a passing fault, and is tried again.
     shared : bool
         Whether it is a tar from which several observations take their members: it is fetched once for all of them.
+    about : int, optional
+        Bytes as served, where a listing tells them rounded; for plans alone.
     """
 
     obs_id: str
@@ -324,6 +332,7 @@ class RemoteFile:
     required: bool = True
     listed: bool = True
     shared: bool = False
+    about: int | None = None
 
     @property
     def url(self) -> str:

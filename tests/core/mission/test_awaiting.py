@@ -35,6 +35,8 @@ async def test_a_filter_that_was_not_awaited_is_named_by_all_that_comes_later(la
     for call in (mission.download, mission.plan_download):
         with pytest.raises(NotAwaitedError, match=r"`await filter_on_name"):
             await call(all_observations=True)
+    with pytest.raises(NotAwaitedError, match=r"`await filter_on_name"):
+        await mission.update()
     assert server.fetched() == []
     assert len(mission.all_obs_info) == 300
 

@@ -12,6 +12,7 @@ from astropy.time import Time
 from astropy.units import Quantity, UnitConversionError
 
 import daxa.exceptions as ex
+from daxa.mission import Mission
 
 pytestmark = pytest.mark.anyio
 
@@ -62,6 +63,7 @@ CALLS = {
         ((5, 6), TypeError), ((None, DAY[1]), TypeError), (("soon", DAY[1]), ValueError), ((DAY[0], ""), ValueError), ((DAY[1], DAY[0]), ValueError),
         ((pd.NaT, DAY[1]), ValueError), ((np.datetime64("NaT", "us"), DAY[1]), ValueError), ((Time(["2010-01-01"]), DAY[1]), TypeError),
         ((Time("2016-12-31T23:59:60"), "2017-01-02"), ValueError), ((*DAY, "no"), TypeError), ((*DAY, 1), TypeError), (([DAY[0]], [DAY[1]]), TypeError),
+        ((DAY[0], "now"), ValueError), (("today", DAY[1]), ValueError),
     ],
     "filter_on_target_type": [
         ((5,), TypeError), ((None,), TypeError), (([5],), TypeError), (("WIMP",), ex.IllegalSourceType), ((["GCL", "WIMP"],), ex.IllegalSourceType),
@@ -107,7 +109,7 @@ async def test_arguments_of_filters(mission, name, arguments, error):
 async def test_unlike_fields_of_view_want_each_instrument(lab, context):
     duo = lab.Duo()
     for bad, error in (
-        ({"WIDE": 1}, KeyError), ({}, KeyError), ({"WIDE": 1, "NARROW": 1, "ODD": 1}, KeyError), ({"WIDE": 1, "NARROW": "x"}, TypeError),
+        ({"WIDE": 1}, KeyError), ({}, KeyError), ({"WIDE": 1, "NARROW": 1, "ODD": 1}, KeyError), ({"WIDE": 1, "NARROW": "x"}, TypeError), ({"WIDE": 1, "NARROW": "5 deg"}, TypeError),
         ({"WIDE": 1, "NARROW": None}, TypeError), ({"WIDE": 1, "NARROW": KEV}, UnitConversionError), ({"WIDE": 1, "NARROW": -1}, ValueError),
     ):  # fmt: skip
         with pytest.raises(error) as caught:
@@ -162,6 +164,13 @@ async def test_other_calls(lab, mission, tmp_path, call, error):
     with pytest.raises(error) as caught:
         call(lab, mission, tmp_path)
     assert isinstance(caught.value, ex.DaxaError)
+
+
+def test_a_mission_that_says_no_name(lab, context):
+    nameless = type("Nameless", (Mission,), {"name": "nameless"})
+    assert nameless.pretty_name == ""
+    with pytest.raises(ValueError, match="Nameless does not say what it is called"):
+        nameless().pretty_name  # noqa: B018
 
 
 async def test_what_is_changed_after_the_call_does_not_count(mission):

@@ -1,6 +1,7 @@
 import json
 import time
 
+import anyio.to_thread
 import pytest
 
 import daxa.exceptions as ex
@@ -103,6 +104,51 @@ async def test_a_bad_reply_names_the_column_and_never_replaces_a_good_catalogue(
     make_old(context, STALE + 60)
     with pytest.warns(UserWarning, match=says):
         await lab.Lab().load()
+
+
+async def test_a_cached_one_of_another_version_of_the_mission_is_fetched_anew(
+    lab, context, make_context, server, caplog
+):
+    def of_another_version():
+        with CatalogueCache.open(context.config.cache) as cache:
+            key = service_key(context, ["LAB_TABLES"])
+            table = cache.get("lab", key).table.drop(columns="target_category")
+            cache.put("lab", key, table, source="x").result()
+
+    await lab.Lab().load()
+    await anyio.to_thread.run_sync(of_another_version)
+    mission = lab.Lab()
+    await mission.load()
+    assert asked(server) == 2 and "target_category" in mission.all_obs_info and "'target_category'" in caplog.text
+
+
+async def test_a_damaged_one_is_fetched_anew(lab, context, server):
+    spoil = "UPDATE catalogue_columns SET data = x'00' WHERE position = 0"
+
+    def damage():
+        with CatalogueCache.open(context.config.cache) as cache:
+            cache.db.submit(lambda connection: connection.execute(spoil)).result()
+
+    await lab.Lab().load()
+    await anyio.to_thread.run_sync(damage)
+    mission = lab.Lab()
+    await mission.load()
+    assert asked(server) == 2 and len(mission.all_obs_info) == 300
+    await lab.Lab().load()
+    assert asked(server) == 2  # it took the damaged one's place
+
+
+@pytest.mark.parametrize("offline", [False, True])
+async def test_a_cache_that_cannot_be_written_costs_a_warning(lab, make_context, server, tmp_path, offline):
+    (tmp_path / "file").write_text("in the way")
+    mission = lab.Lab(context=make_context(cache=str(tmp_path / "file" / "cache"), offline=offline))
+    if offline:
+        with pytest.raises(ex.StorageError):
+            await mission.load()
+        return
+    with pytest.warns(UserWarning, match="are not kept"):
+        await mission.load()
+    assert len(mission.all_obs_info) == 300
 
 
 async def test_a_bad_first_reply_is_an_error(lab, context, server):

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import io
 import os
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.units import Quantity
+from attrs import evolve
 
 import daxa.exceptions as ex
 from daxa.events import DownloadEnded, DownloadPlanned, FileFetched, ObservationFetched
+from daxa.net.transfer import Transfer
 
 pytestmark = pytest.mark.anyio
 
@@ -245,8 +248,6 @@ async def test_an_observation_that_the_archive_does_not_hold_is_absent(mission, 
 
 
 async def test_a_file_that_need_not_be_there(mission, lab, server, monkeypatch):
-    from attrs import evolve
-
     listed = lab.Lab.remote_files
 
     async def lenient(self, obs, want, net):
@@ -284,10 +285,60 @@ async def test_a_fault_of_the_plugin_ends_its_observation_only(mission, lab, mon
     assert report.observations[1].cause == "ZeroDivisionError: plugin"
 
 
+async def test_w_37_a_fault_in_a_file_ends_that_file_only(mission, monkeypatch):
+    fetch = Transfer.run
+
+    async def faulty(self):
+        if self.remote.path == "raw/log.txt" and self.remote.obs_id == "000002":
+            raise ZeroDivisionError("reply")
+        return await fetch(self)
+
+    monkeypatch.setattr(Transfer, "run", faulty)
+    report = await mission.download(on_error="collect")
+    assert [one.state for one in report.observations] == ["complete", "partial", "complete"]
+    (failed,) = report.failed
+    assert (failed.obs_id, failed.path, failed.cause) == ("000002", "raw/log.txt", "ZeroDivisionError: reply")
+    assert failed.url.endswith("/files/000002/raw/log.txt")
+
+
+async def test_a_name_that_cannot_be_written_ends_that_file_only(mission, server, monkeypatch):
+    conclude = Transfer._conclude
+
+    def named(self, location, received):
+        if self.remote.path == "raw/log.txt" and self.remote.obs_id == "000001":
+            raise OSError(errno.ENAMETOOLONG, "File name too long")
+        return conclude(self, location, received)
+
+    monkeypatch.setattr(Transfer, "_conclude", named)
+    report = await mission.download(on_error="collect", num_cores=1)
+    assert [one.state for one in report.observations] == ["partial", "complete", "complete"]
+    assert [(one.path, one.code) for one in report.failed] == [("raw/log.txt", "storage")]
+
+
+async def test_two_forms_of_one_file_are_not_written_over_each_other(mission, lab, monkeypatch):
+    listed = lab.Lab.remote_files
+
+    async def twice(self, obs, want, net):
+        async for remote in listed(self, obs, want, net):
+            yield remote
+            yield evolve(remote, locations=[evolve(remote.locations[0], url=remote.url + ".gz")], unpack="gzip")
+
+    monkeypatch.setattr(lab.Lab, "remote_files", twice)
+    report = await mission.download()
+    assert {one.state for one in report.files} == {"fetched"} and on_disk(mission) == whole()
+
+
+async def test_an_observation_that_cannot_be_listed_tells_address_and_attempts(mission, server):
+    server.statuses["/files/000002/index.json"] = 503
+    with pytest.raises(ex.DAXADownloadError) as caught:
+        await mission.download()
+    (one,) = caught.value.results
+    assert (one.mission, one.obs_id, one.path) == ("lab", "000002", "") and one.url.endswith("/000002/index.json")
+    assert one.attempts > 1 and "503" in one.cause
+
+
 async def test_a_full_disk_stops_the_download_with_its_reason(mission, monkeypatch):
     def full(stream, block):
-        import errno
-
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("daxa.net.parts.write_block", full)

@@ -5,7 +5,8 @@ import time
 import pytest
 
 from daxa.context import Context
-from daxa.exceptions import OfflineError
+from daxa.exceptions import NetworkError, OfflineError
+from daxa.mission.catalogue import service_key
 from daxa.mission.names import resolve_names
 from daxa.store import catalogues
 from daxa.store.catalogues import CatalogueCache
@@ -49,6 +50,23 @@ async def test_without_a_network_the_cache_serves(sky, context, tmp_path):
     assert round(place.ra.deg, 2) == 148.97
     with pytest.raises(OfflineError):
         await resolve_names(["A3667"], offline, "icrs")
+
+
+async def test_with_the_service_down_old_answers_serve_with_a_warning_and_new_ones_are_kept(
+    sky, context, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("daxa.net.client.Patience.wait", lambda self, attempt: 0.01)
+    await resolve_names(["M 82"], context, "icrs")
+    later = time.time() + 91 * 86400
+    monkeypatch.setattr(catalogues.time, "time", lambda: later)
+    down = Context(url_sesame=sky.settings()["url_sesame"].replace("nph-sesame", "down"), cache=context.config.cache)
+    key = service_key(context, ("SESAME",))
+    monkeypatch.setattr("daxa.mission.names.service_key", lambda *_: key)
+    with pytest.warns(UserWarning, match="M 82 are those that were told more than 90 days ago"):
+        (place,) = await resolve_names(["M 82"], down, "icrs")
+    assert round(place.ra.deg, 2) == 148.97
+    with pytest.raises(NetworkError):
+        await resolve_names(["M 82", "A3667"], down, "icrs")
 
 
 def test_old_answers_are_asked_for_again_and_the_oldest_dropped(tmp_path, monkeypatch):

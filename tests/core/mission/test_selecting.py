@@ -1,15 +1,17 @@
 import json
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
 from astropy.coordinates import SkyCoord
-from astropy.table import Table
+from astropy.table import QTable, Table
 from astropy.time import Time
 from astropy.units import Quantity, UnitConversionError
 
 import daxa.exceptions as ex
+from daxa.mission.encoding import decode
 
 pytestmark = pytest.mark.anyio
 
@@ -255,6 +257,12 @@ async def test_all_forms_of_positions_give_the_same(mission):
         Quantity([row.ra, row.dec], "deg"),
         pd.DataFrame({"RA": [row.ra], "Dec": [row.dec]}),
         Table({"ra": Quantity([row.ra], "deg"), "dec": Quantity([row.dec], "deg")}),
+        [[Quantity(row.ra, "deg"), Quantity(row.dec * 60, "arcmin")]],
+        ((Quantity(row.ra, "deg"), Quantity(row.dec, "deg")),),
+        pd.DataFrame({"Dec": [row.dec], "name": ["here"], "RA": [row.ra]}).iloc[0],
+        Table({"dec": [0.0, row.dec], "ra": [0.0, row.ra]})[1],
+        QTable({"dec": Quantity([row.dec], "deg"), "ra": Quantity([row.ra / 15], "hourangle")})[0],
+        pd.Series([row.ra, row.dec]),
     ]
     for form in forms:
         mission.reset_filter()
@@ -263,7 +271,10 @@ async def test_all_forms_of_positions_give_the_same(mission):
         assert list(found.columns) == ["pos_ind", "pos_ra", "pos_dec", "ObsIDs"]
         assert found.ObsIDs.tolist() == [row.ObsID] and found.pos_ind.tolist() == [0]
         assert abs(found.pos_ra[0] - row.ra) < 1e-8 and found.pos_ra.dtype == "float64"
-        json.dumps(mission.state.to_json())
+        written = json.loads(json.dumps(mission.state.to_json()["filtering_operations"][0]["arguments"]))
+        mission.reset_filter()
+        await mission.filter_on_positions(**decode(written))
+        assert list(mission.filtered_obs_ids) == [row.ObsID]
 
 
 @pytest.mark.parametrize(
@@ -433,6 +444,41 @@ async def test_w_06_rectangles_follow_the_frame_of_their_corners(mission):
         await mission.filter_on_rect_region([1, 2, 3], [4, 5])
 
 
+async def test_the_line_ra_360_is_that_of_0(lab, context):
+    mission = lab.Lab()
+    table = lab.rows(4).assign(science_usable=True, dec=0.0)
+    table["ra"] = [0.0, 359.0, 1.0, 180.0]
+    mission.all_obs_info = table
+    for west, east, expected in ((350, 360, 2), (360, 370, 2), (-10, 0, 2), (0, 360, 4), (360, 720, 4)):
+        mission.reset_filter()
+        await mission.filter_on_rect_region([west, -1], [east, 1])
+        assert len(mission) == expected and mission.filter_array[0]
+
+
+async def test_distances_in_a_column_have_its_unit(mission):
+    places = mission.filtered_obs_info.iloc[:3]
+    table = Table({"ra": places.ra.to_numpy() + 0.2, "dec": places.dec.to_numpy()})
+    table["radius"] = [20.0, 30.0, 40.0]
+    table["radius"].unit = "deg"
+    found = await mission.filter_on_positions(table, table["radius"], return_pos_obs_info=True)
+    for masked in (False, True):
+        small = Table({"radius": [1200.0, 1800.0, 2400.0]}, masked=masked)
+        small["radius"].unit = "arcmin"
+        mission.reset_filter()
+        again = await mission.filter_on_positions(table, small["radius"], return_pos_obs_info=True)
+        assert again.equals(found)
+        written = decode(json.loads(json.dumps(mission.state.to_json()["filtering_operations"][0]["arguments"])))
+        assert written["search_distance"].unit == "arcmin"
+    small["radius"].mask[1] = True
+    with pytest.raises(ex.InvalidParameterError):
+        await mission.filter_on_positions(table, small["radius"])
+
+
+async def test_a_position_that_is_none_is_named(mission):
+    with pytest.raises(ex.InvalidParameterError, match=r"number 1, counted from 0, \(3\.0, nan\).*nor are 1 more"):
+        await mission.filter_on_positions([[1, 2], [3, np.nan], [5, 91]])
+
+
 async def test_regions(mission):
     table, places = mission.filtered_obs_info, mission.filtered_ra_decs
     await mission.filter_on_region("CIRCLE ICRS 120 40 30")
@@ -509,6 +555,55 @@ async def test_w_19_instruments_can_be_narrowed_and_widened(lab, context):
     assert duo.chosen_instruments == ["WIDE", "NARROW"] and len(duo) == 1
 
 
+async def test_instruments_can_be_changed_after_any_filter(lab, context):
+    for info in (False, True):
+        duo = lab.Duo("WIDE")
+        await duo.load()
+        table = duo.all_obs_info
+        place = table.loc[table.instrument == "NARROW", ["ra", "dec"]].to_numpy()[3]
+        near = {"WIDE": 60, "NARROW": Quantity(30, "deg")}
+        expected = brute(table, [SkyCoord(*place, unit="deg")], [60], "icrs")[0] & set(table.ObsID[::2])
+        found = await duo.filter_on_positions(place, near, return_pos_obs_info=info)
+        assert set(duo.filtered_obs_ids) == expected
+        assert not info or set(found.ObsIDs[0].split(",")) == expected
+        duo.chosen_instruments = "NARROW"
+        other = lab.Duo("NARROW")
+        await other.filter_on_positions(place, near)
+        assert 0 < len(other) == len(duo) and (duo.filter_array == other.filter_array).all()
+        duo.chosen_instruments = ["WIDE", "NARROW"]
+        assert set(duo.filtered_obs_ids) == expected | set(other.filtered_obs_ids)
+        duo.chosen_instruments = "WIDE"
+        await duo.load(refresh=True)
+        duo.chosen_instruments = "NARROW"
+        assert (duo.filter_array == other.filter_array).all()
+
+
+async def test_w_30_distances_by_instrument_where_an_observation_is_of_several(lab, context):
+    class Twin(lab.Lab):
+        fov = {"A": "10 deg", "B": "20 deg"}
+
+    twin, both = Twin("A"), Twin()
+    for radius, distance in (
+        (12, None),
+        (30, {"A": 30, "B": Quantity(50, "deg")}),
+        (5, {"A": Quantity(300, "arcmin")}),
+    ):
+        twin.reset_filter()
+        with pytest.warns(UserWarning, match="the widest") if distance is None else nullcontext():
+            found = await twin.filter_on_positions([[120, 30], [240, -20]], distance, return_pos_obs_info=True)
+        places = SkyCoord([120, 240], [30, -20], unit="deg", frame="fk5")
+        pairs = brute(twin.all_obs_info, places, [radius, radius])
+        assert [set(one.split(",")) for one in found.ObsIDs] == [one for one in pairs if one]
+    with pytest.warns(UserWarning, match="the widest one decides"):
+        await both.filter_on_positions([120, 30])
+    assert set(both.filtered_obs_ids) == brute(both.all_obs_info, places[:1], [24])[0]
+    both.reset_filter()
+    await both.filter_on_positions_at_time([120, 30], "2001-01-01", "2030-01-01", {"A": 30, "B": 50})
+    assert set(both.filtered_obs_ids) == brute(both.all_obs_info, places[:1], [50])[0]
+    with pytest.raises(KeyError):
+        await both.filter_on_positions([120, 30], {"A": 30})
+
+
 async def test_w_22_a_locked_mission_keeps_its_selection(mission):
     await mission.filter_on_target_type("GCL")
     before = mission.filter_array
@@ -520,6 +615,7 @@ async def test_w_22_a_locked_mission_keeps_its_selection(mission):
         lambda: setattr(mission, "chosen_instruments", ["A"]),
         lambda: setattr(mission, "locked", True),
         lambda: setattr(mission, "all_obs_info", mission.all_obs_info),
+        lambda: setattr(mission, "filtering_operations", {"name": "filter_on_time", "arguments": {}}),
     ):
         with pytest.raises(ex.MissionLockedError, match="update"):
             change()
@@ -566,3 +662,20 @@ async def test_w_21_info_tells_what_there_is_and_what_is_selected(mission, capsy
     mission.info()
     printed = capsys.readouterr().out
     assert "Number of Observations - 300" in printed and "Number of Filtered Observations - 1" in printed
+
+
+async def test_explain_tells_which_filter_it_was(mission):
+    first = mission.all_obs_info.iloc[0]
+    place = [first.ra, first.dec]
+    await mission.filter_on_target_type("AGN")
+    with pytest.raises(ex.NoObsAfterFilterError) as caught:
+        await mission.filter_on_positions(place, 0.001)
+    assert "in the catalogue match" not in str(caught.value)  # one does, and was left out before
+    await mission.filter_on_positions(place, 60)
+    out = str(mission.explain(first.ObsID))
+    assert "filter_on_target_type leaves it out" in out and "filter_on_positions did not look at it" in out
+    near = mission.filtered_obs_ids[0]
+    assert "filter_on_positions lets it through" in str(mission.explain(near))
+    far = mission.all_obs_info[(mission.all_obs_info.target_category == "AGN") & mission.science_usable]
+    left = next(one for one in far.ObsID if one not in set(mission.filtered_obs_ids))
+    assert "filter_on_positions leaves it out" in str(mission.explain(left))

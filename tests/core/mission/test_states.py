@@ -119,7 +119,11 @@ async def test_bad_states(lab, context, tmp_path):
     path = mission.save(tmp_path, "mine.json")
     with pytest.raises(ex.IncompatibleSaveError, match="'lab'"):
         lab.Duo(save_file_path=path)
-    for text in ("{", "[]", "{}", '{"name": "lab", "selected_obs": 5}', '{"name": "lab", "filtering_operations": [1]}'):
+    parts = (
+        '"selected_obs": 5', '"filtering_operations": [1]', '"processed": "yes"', '"downloaded_type": 5', '"cur_date": null',
+        '"downloaded_type": "all"', '"chos_field": "EFEDS"', '"chos_inst": ["C"]', '"chos_inst": [5]', '"chos_inst": null',
+    )  # fmt: skip
+    for text in ("{", "[]", "{}", *(f'{{"name": "lab", {part}}}' for part in parts)):
         (tmp_path / "bad.json").write_text(text)
         with pytest.raises(ex.IncompatibleSaveError):
             lab.Lab(save_file_path=tmp_path / "bad.json")

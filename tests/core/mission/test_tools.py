@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 from astropy.coordinates import SkyCoord
+from astropy.coordinates.name_resolve import NameResolveError
 from astropy.units import Quantity
 
 import daxa
@@ -41,8 +42,9 @@ async def test_w_26_names_that_nobody_knows_are_passed_over_with_their_radii(lab
         )
     assert found.pos_ind.tolist() == [1, 2]
     mission.reset_filter()
-    with pytest.raises(ex.NameNotResolvedError, match="Nowhere"):
+    with pytest.raises(ex.NameNotResolvedError, match="Nowhere") as caught:
         await mission.filter_on_name("Nowhere")
+    assert isinstance(caught.value, NameResolveError) and caught.value.code == "name-not-resolved"
     for bad in (5, [], [""], [5]):
         with pytest.raises((ex.ParameterTypeError, TypeError)):
             await mission.filter_on_name(bad)
@@ -76,6 +78,7 @@ async def test_all_missions_at_once(lab, context):
     [
         {"missions": ["swift"]},
         {"missions": 5},
+        {"missions": "lab"},
         {"missions": [5]},
         {"search_distance": 5.0},
         {"search_distance": {"swift": WIDE}},

@@ -94,7 +94,7 @@ async def test_a_radius_for_each_position(xmm):
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("given_radii", "radii"), [(None, {"WIDE": 1.2, "NARROW": 0.1}), ({"WIDE": 0.2, "NARROW": "25 deg"}, {"WIDE": 0.2, "NARROW": 25})])  # fmt: skip
+@pytest.mark.parametrize(("given_radii", "radii"), [(None, {"WIDE": 1.2, "NARROW": 0.1}), ({"WIDE": 0.2, "NARROW": Quantity(1500, "arcmin")}, {"WIDE": 0.2, "NARROW": 25})])  # fmt: skip
 async def test_radii_by_instrument(duo, given_radii, radii):
     table = duo.all_obs_info
     places = np.concatenate([plain.spread(20, 3), table.loc[10:200:19, ["ra", "dec"]].to_numpy()])
@@ -353,6 +353,48 @@ async def test_regions_are_replayed_as_they_were(xmm, tmp_path):
 
 
 @pytest.mark.anyio
+async def test_annuli_and_several_regions_at_once(xmm, tmp_path):
+    import regions
+
+    centre = SkyCoord(100, -20, unit="deg", frame="galactic")
+    turned = {"angle": Quantity(35, "deg")}
+
+    def sized(which, width, height):
+        return {f"{which}width": Quantity(width, "deg"), f"{which}height": Quantity(height, "deg")}
+
+    small, wide = (regions.CircleSkyRegion(centre, Quantity(size, "deg")) for size in (12, 25))
+    other = regions.CircleSkyRegion(SkyCoord(10, 80, unit="deg"), Quantity(9, "deg"))
+
+    async def found(region):
+        xmm.reset_filter()
+        await xmm.filter_on_region(region)
+        ids = selected(xmm)
+        again = type(xmm)(save_file_path=xmm.save(tmp_path))
+        again._take(xmm._catalogue)
+        (kept,) = again.filtering_operations
+        again.reset_filter()
+        await again.filter_on_region(**kept["arguments"])
+        assert selected(again) == ids
+        return ids
+
+    ring = regions.CircleAnnulusSkyRegion(centre, Quantity(12, "deg"), Quantity(25, "deg"))
+    assert await found(ring) == await found(wide) - await found(small) != set()
+    for kind in ("Ellipse", "Rectangle"):
+        whole = getattr(regions, f"{kind}SkyRegion")
+        hollow = getattr(regions, f"{kind}AnnulusSkyRegion")(
+            centre, **sized("inner_", 30, 10), **sized("outer_", 60, 20), **turned
+        )
+        outer, inner = (whole(centre, **sized("", *size), **turned) for size in ((60, 20), (30, 10)))
+        assert await found(hollow) == await found(outer) - await found(inner) != set()
+    both = await found(small) | await found(other)
+    for several in (small | other, [small, other], (small, other), regions.Regions([small, other])):
+        assert await found(several) == both
+    for bad in (small & other, small ^ other, [], [small, 5], regions.Regions([]), regions.PointSkyRegion(centre)):
+        with pytest.raises(ex.ParameterTypeError):
+            await xmm.filter_on_region(bad)
+
+
+@pytest.mark.anyio
 async def test_rectangles_in_another_frame_are_replayed_as_they_were(xmm, tmp_path):
     corners = [SkyCoord(350, -20, unit="deg", frame="galactic"), SkyCoord(40, 30, unit="deg", frame="galactic")]
     await xmm.filter_on_rect_region(*corners)
@@ -387,7 +429,14 @@ async def test_footprints_count_where_the_catalogue_has_them(lab, quiet):
         await mission.filter_on_region("POLYGON ICRS 9.2 19.2 11.0 19.2 11.0 20.8 9.2 20.8")
     assert list(mission.filtered_obs_ids) == [ids[index] for index in (0, 2, 4, 5, 6, 7)]
     from mocpy import MOC
-    from regions import CircleSkyRegion, EllipseSkyRegion, RectangleSkyRegion
+    from regions import (
+        CircleAnnulusSkyRegion,
+        CircleSkyRegion,
+        EllipseAnnulusSkyRegion,
+        EllipseSkyRegion,
+        RectangleAnnulusSkyRegion,
+        RectangleSkyRegion,
+    )
 
     centre = SkyCoord(10, 20, unit="deg")
     wide = {"width": Quantity(1.6, "deg"), "height": Quantity(1.6, "deg")}
@@ -400,6 +449,18 @@ async def test_footprints_count_where_the_catalogue_has_them(lab, quiet):
             await mission.filter_on_region(region)
         found = [ids.index(one) for one in mission.filtered_obs_ids]
         assert {0, 2, 4, 6, 7} <= set(found) and not {1, 3} & set(found)
+    sides = dict(
+        zip(("inner_width", "outer_width", "inner_height", "outer_height"), Quantity([1, 1.6] * 2, "deg"), strict=True)
+    )
+    for ring in (
+        CircleAnnulusSkyRegion(centre, Quantity(0.5, "deg"), Quantity(0.8, "deg")),
+        EllipseAnnulusSkyRegion(centre, **sides), RectangleAnnulusSkyRegion(centre, **sides),
+    ):  # fmt: skip
+        mission.reset_filter()
+        with pytest.warns(UserWarning, match="cannot be read"):
+            await mission.filter_on_region(ring)
+        found = {ids.index(one) for one in mission.filtered_obs_ids}
+        assert {0, 2} <= found and not {1, 3, 4, 6, 7} & found  # 4 lies in the middle, where nothing of the ring is
 
 
 def test_shapes_that_touch_against_points_of_them():

@@ -115,6 +115,31 @@ def test_a_sparse_member_of_a_terabyte_is_refused(tmp_path):
         opened(tmp_path, data)
 
 
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+@pytest.mark.parametrize("size", [-512, -1, -(2**80), 2**62, 2**80])
+def test_a_member_of_a_length_that_no_file_has_is_refused(tmp_path, kind, size):
+    info = tarfile.TarInfo("x")
+    info.type = kind
+    data = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    data[124:136] = b"\xff" + (size & ((1 << 88) - 1)).to_bytes(11, "big")
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data[:512])
+    with pytest.raises((BadReplyError, UnsafeArchiveError)):
+        opened(tmp_path, bytes(data) + bytes(10240))
+
+
+def test_what_unix_compress_makes_of_a_bomb_is_refused(tmp_path, monkeypatch):
+    import ncompress
+
+    monkeypatch.setattr(unpack, "FREE", 1000)
+    monkeypatch.setattr(unpack, "RATIO", 100)
+    source, target = tmp_path / "bomb.Z", tmp_path / "out"
+    source.write_bytes(ncompress.compress(bytes(10_000_000)))
+    with pytest.raises(UnsafeArchiveError, match="far more"):
+        unpack.uncompress(source, target, "bomb.Z")
+    assert target.stat().st_size < 2_000_000
+
+
 @given(st.data())
 @settings(max_examples=150, deadline=None)
 def test_a_tar_with_wrong_bytes_ends_in_files_or_a_typed_error(tmp_path_factory, data):

@@ -81,3 +81,29 @@ def test_whatever_a_page_says_names_stay_in_their_directory(text, hrefs):
         return
     for entry in entries:
         assert entry.name not in ("", ".", "..") and not set(entry.name) & {"/", "\\", "\x00"}
+
+
+@pytest.mark.parametrize(
+    ("title", "asked"),
+    [
+        ("Index of /FTP/nustar/data/obs/00/8", None),
+        ("Index of /FTP/nustar/data/obs/00/8/80002092009", None),
+        ("Directory listing for /135/134/ | eRODat", "https://h/erodat/data/download/135/135/"),
+        ("Index of /FTP/nustar/data/obs/00/8", "https://h/FTP/nustar/data/obs/00/8/80002092008/"),
+    ],
+)
+def test_the_page_of_another_directory_is_refused(title, asked):
+    with pytest.raises(BadReplyError, match="another directory"):
+        parse_listing(page("a.fits", title=title), BASE, asked=asked)
+
+
+@pytest.mark.parametrize(
+    "title", ["Index of /pub/mirror/obs/00/8/80002092008/", "index of", "Index of /", "Index of /FTP/x y/8/80002092008"]
+)
+def test_where_a_mirror_keeps_it_does_not_matter(title):
+    assert [entry.name for entry in parse_listing(page("a.fits", title=title), BASE)] == ["a.fits"]
+
+
+@pytest.mark.parametrize("name", ["x" * 236, "ä" * 118, ".htaccess", ".fits"])
+def test_names_that_no_disk_takes_and_hidden_ones_are_dropped(name):
+    assert [entry.name for entry in parse_listing(page("a" * 235, name), BASE)] == ["a" * 235]

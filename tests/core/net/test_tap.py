@@ -9,6 +9,8 @@ from daxa.context import Context
 from daxa.exceptions import BadReplyError, NameNotResolvedError, NetworkError, ServiceError
 from daxa.net.client import Patience, open_net
 from daxa.net.tap import query_status, read_votable
+from daxa_testing import faults
+from daxa_testing.faults import FaultyServer
 from daxa_testing.sky import Column, Sky
 from daxa_testing.tap import error_votable, votable
 
@@ -168,3 +170,29 @@ async def test_a_name_the_first_service_does_not_know_is_not_asked_for_again(tmp
             with pytest.raises(NameNotResolvedError, match="M82"):
                 await net.resolve("M82")
         assert len(running.requests) == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("status", [500, 502, 503])
+async def test_a_service_that_stumbles_is_asked_again(tmp_path, status):
+    async with FaultyServer().serve() as server:
+        server.add("/tap/sync", votable(COLUMNS, ROWS, binary=True).encode(), faults.status(status, 2))
+        patience = Patience(attempts=4, first=0.01, most=0.01)
+        async with open_net(Context(output=str(tmp_path)), patience=patience) as net:
+            assert len(await net.tap(server.url("/tap"), "SELECT 1")) == 2
+        assert server.requests["/tap/sync"] == 3
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("status", [200, 400, 404, 422, 500, 503])
+async def test_what_a_service_says_of_a_query_counts_whatever_the_status(tmp_path, status):
+    async def refusing(answer):
+        await answer.head(status, Content_Length=str(len(answer.content)))
+        await answer.body(answer.content)
+
+    async with FaultyServer().serve() as server:
+        server.add("/tap/sync", error_votable("column nonsense does not exist").encode(), refusing)
+        async with open_net(Context(output=str(tmp_path)), patience=Patience(attempts=4, first=0.01)) as net:
+            with pytest.raises(ServiceError, match="column nonsense"):
+                await net.tap(server.url("/tap"), "SELECT nonsense FROM t")
+        assert server.requests["/tap/sync"] == 1  # a query that is refused is not tried again

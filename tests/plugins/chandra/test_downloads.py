@@ -98,6 +98,14 @@ async def test_the_newest_revision_is_the_one_that_is_found(sky, tmp_path):
     assert mission.label(mission.observation("27"), older) == mission.label(mission.observation("27"), sorted(files))
 
 
+async def test_an_older_revision_that_stayed_is_not_in_the_way(sky, tmp_path):
+    mission, *_ = await downloaded(sky, tmp_path, "27", **PRODUCTS)
+    path = mission.get_evt_list_path("27")
+    assert path.endswith("primary/acisf00027N010_evt2.fits")
+    (tmp_path / "output/chandra_raw/27/primary/acisf00027N002_evt2.fits").write_bytes(fits())
+    assert mission.get_evt_list_path("27") == path
+
+
 async def test_pointings_of_one_observation_do_not_collide(sky, tmp_path):
     mission, _, files = await downloaded(sky, tmp_path, "2798")
     here = tmp_path / "output/chandra_raw/2798/primary"

@@ -1,5 +1,6 @@
 import functools
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from astropy.units import Quantity
 
 from daxa.archive import Archive
 from daxa.context import use_context
-from daxa.exceptions import DAXADownloadError, DAXANotDownloadedError, InvalidParameterError
+from daxa.exceptions import DAXADownloadError, DAXANotDownloadedError, InvalidParameterError, MissingFileError
 from daxa.mission import eRASS1DE, eROSITACalPV
 from daxa.net.client import Patience
 from daxa_erosita import testing
@@ -16,6 +17,7 @@ from daxa_erosita.events import select_modules
 from daxa_testing.sky import Sky
 
 from ..skies import context_of, gz, listed, paths
+from ..skies import fits as fits_bytes
 
 pytestmark = pytest.mark.anyio
 TILE = "134135"
@@ -123,6 +125,39 @@ async def test_w_16_a_version_can_be_chosen_and_the_newest_is_the_default(tmp_pa
         assert "a version that is there: 010, 020" in str(problem)
         found, problem = await listed(new, TILE, new.context)
         assert {one.split("/")[0] for one in paths(found)} == {"EXP_020", "DET_020"}
+        old.pipeline_version = "020"  # that another version is here does not count
+        assert (await old.plan_download()).present == 0
+        await old.download()
+        assert old.get_evt_list_path(TILE).endswith(f"EXP_020/em01_{TILE}_020_EventList_c020.fits")
+        old.pipeline_version = "010"
+        before = len(running.requests)
+        await old.download()  # both are complete now
+        assert len(running.requests) == before
+        assert old.get_evt_list_path(TILE).endswith(f"EXP_010/em01_{TILE}_020_EventList_c010.fits")
+        assert eRASS1DE.from_snapshot(old.snapshot()).pipeline_version == "010"
+        assert eRASS1DE.from_snapshot(new.snapshot()).pipeline_version is None
+        await new.delete_raw_data(force_del=True)
+        await old.download()
+        older = old.get_evt_list_path(TILE)
+        old.pipeline_version = "020"
+        with pytest.raises(MissingFileError, match="No files"):
+            old.get_evt_list_path(TILE)
+        directory = Path(older).parents[1]
+        (directory / "EXP_010").rename(directory / "EXP_020")
+        (directory / f"EXP_020/em01_{TILE}_020_EventList_c010.fits").rename(
+            directory / f"EXP_020/em01_{TILE}_020_EventList_c020.fits"
+        )
+        (directory / "EXP_010").mkdir()
+        Path(older).write_bytes(fits_bytes())
+        assert f"EXP_020/em01_{TILE}_020_EventList_c020" in old.get_evt_list_path(TILE)
+        old.pipeline_version = None  # the newest of those that are here
+        assert f"EXP_020/em01_{TILE}_020_EventList_c020" in old.get_evt_list_path(TILE)
+        files = [one.relative_to(directory).as_posix() for one in directory.rglob("*.fits")]
+        assert [one.path for one in old.label({"ObsID": TILE}, files) if one.kind == "events"] == [
+            f"EXP_020/em01_{TILE}_020_EventList_c020.fits"
+        ]
+        old.pipeline_version = "010"
+        assert old.get_evt_list_path(TILE) == older
 
 
 @pytest.mark.parametrize("version", ["ten", -1, True, 1.5, ""])
@@ -185,6 +220,7 @@ def fields():
             f"Puppis_A/700200/{name_of('700200')}": events(),
         },
     )
+    testing.add_field(sky, "Crab_II.tar.gz", {f"900100/{name_of('900199')}": events(), name_of("900101"): events()})
     testing.add_field(sky, "A3158.tar.gz", {"readme.txt": b"nothing of it"})
     with sky.running_in_thread() as running:
         yield running
@@ -225,6 +261,15 @@ async def test_w_17_a_list_that_bears_another_obs_id_is_found_by_its_directory(f
         assert mission.get_evt_list_path("700199").endswith("fm00_700195_020_EventList_c001.fits")
 
 
+async def test_directories_may_stand_at_the_top_of_a_tar(fields, tmp_path):
+    with use_context(context_of(fields, tmp_path)):
+        mission = eROSITACalPV()
+        await mission.filter_on_obs_ids(["900100", "900101"])
+        await mission.download(2, True)  # positions as DAXA has them
+        assert mission.downloaded_files("900100") == [name_of("900199")]
+        assert mission.downloaded_files("900101") == [name_of("900101")]
+
+
 async def test_a_tar_without_the_observation_is_told(fields, tmp_path):
     with use_context(context_of(fields, tmp_path)):
         mission = eROSITACalPV(fields=["A3158", "efeds"])
@@ -232,6 +277,23 @@ async def test_a_tar_without_the_observation_is_told(fields, tmp_path):
             await mission.download()
         assert [one.obs_id for one in told.value.results] == ["700177"]
         assert mission.downloaded_files("300007")
+
+
+async def test_a_tar_that_does_not_hold_what_it_should_is_fetched_again(tmp_path):
+    """What the archive sent for it was whole, and something else."""
+    sky = Sky()
+    sky.add_file(testing.FIELDS + "Crab_II.tar.gz", testing.field({"readme.txt": b"nothing of it"}))
+    testing.add_field(sky, "eFEDS.tar.gz", {name_of("300007"): events()})
+    with sky.running_in_thread() as running, use_context(context_of(running, tmp_path)):
+        mission = eROSITACalPV()
+        await mission.filter_on_obs_ids(["300007", "900100"])
+        for times in (1, 2):
+            report = await mission.download(on_error="collect")
+            assert [one.obs_id for one in report.failed] == ["900100"]
+            assert len(served(running, "Crab_II.tar.gz")) == times
+        sky.add_file(testing.FIELDS + "Crab_II.tar.gz", testing.field({name_of("900100"): events()}))
+        assert (await mission.download()).failed == []
+        assert len(served(running, "eFEDS.tar.gz")) == 1 and not list((tmp_path / "output").rglob(".shared"))
 
 
 async def test_a_tar_that_is_not_there_is_asked_for_once(fields, tmp_path):

@@ -228,17 +228,36 @@ async def test_fields_may_be_chosen_later_and_not_in_an_archive():
     mission.chosen_fields = "survey"
     assert len(mission) == 5
     await mission.filter_on_obs_ids(["300007"])
-    with pytest.raises(NoObsAfterFilterError):
+    with pytest.raises(NoObsAfterFilterError, match="is of the chosen fields, A3158"):
         mission.chosen_fields = "A3158"
+    assert "not of the chosen fields, EFEDS, ETA_CHA" in str(mission.explain("700177"))
     assert mission.chosen_fields == ["EFEDS", "ETA_CHA"]
     mission.lock()
     with pytest.raises(MissionLockedError):
         mission.chosen_fields = "A3158"
 
 
+async def test_fields_of_a_filter_are_the_chosen_ones(tmp_path):
+    mission = eROSITACalPV()
+    await mission.filter_on_fields(["survey", "A3158"])
+    assert mission.chosen_fields == ["EFEDS", "ETA_CHA", "A3158"]
+    again = eROSITACalPV(save_file_path=mission.save(tmp_path))
+    assert again.chosen_fields == ["EFEDS", "ETA_CHA", "A3158"]
+    await mission.filter_on_positions([129.55, 1.5])
+    mission.chosen_fields = "efeds"
+    assert mission.chosen_fields == ["EFEDS"] and list(mission.filtered_obs_ids) == ["300007", "300008"]
+    again.reset_filter()
+    assert len(again.chosen_fields) == 32
+
+
 @pytest.mark.parametrize(
     ("fields", "error"),
-    [("M82", InvalidParameterError), ([], InvalidParameterError), (["EFEDS", 3], ParameterTypeError)],
+    [
+        ("M82", InvalidParameterError),
+        ([], InvalidParameterError),
+        (["EFEDS", 3], InvalidParameterError),
+        (5, InvalidParameterError),
+    ],
 )
 def test_fields_that_are_none(fields, error):
     with pytest.raises(error):

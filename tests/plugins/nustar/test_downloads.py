@@ -1,10 +1,15 @@
 """What is on disk after a download of NuSTAR: directories, names, modules, and what is encrypted."""
 
-import pytest
+from collections import Counter
 
+import pytest
+from aiohttp import web
+
+import daxa_testing.sky
 from daxa.context import use_context
 from daxa_nustar import testing
 from daxa_nustar.mission import NuSTARPointed
+from daxa_testing.apache import FRONT_END_404
 from daxa_testing.sky import Sky
 
 from ..skies import context_of, fits, gz, listed
@@ -137,3 +142,20 @@ async def test_what_is_encrypted_is_told_with_its_date(sky, tmp_path, obs_id, da
 async def test_what_should_be_there_and_is_not(sky, tmp_path):
     _, report, files = await downloaded(sky, tmp_path, GONE, **BOTH)
     assert [one.code for one in report.failed] == ["not-at-archive"] and not files
+
+
+async def test_a_listed_directory_that_is_gone_for_a_moment_is_asked_for_again(sky, tmp_path, monkeypatch):
+    """A front-end of the archive answers so now and then; the name was read from a page, so it is there."""
+    monkeypatch.setattr("daxa.net.client.Patience.wait", lambda self, attempt: 0.01)
+    times, serve = Counter(), daxa_testing.sky.serve
+
+    async def front_end(tree, request, path, *args, **options):
+        times[path] += 1
+        if path.endswith("/hk/") and times[path] <= 2:
+            return web.Response(status=404, text=FRONT_END_404)
+        return await serve(tree, request, path, *args, **options)
+
+    monkeypatch.setattr(daxa_testing.sky, "serve", front_end)
+    _, report, files = await downloaded(sky, tmp_path, OBS, **BOTH)
+    assert report.observations[0].state == "complete" and files == expected(OBS, BOTH, "AB")
+    assert {count for path, count in times.items() if path.endswith("/hk/")} == {3}

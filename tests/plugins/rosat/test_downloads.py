@@ -111,3 +111,12 @@ async def test_products_are_found(sky, tmp_path):
     lo, hi = Quantity(70, "eV"), Quantity(2.4, "keV")
     assert mission.get_image_path(TILE, lo, hi).endswith("_im1.fits")
     assert mission.get_background_path(TILE, Quantity(400, "eV"), hi).endswith("_bk2.fits")
+
+
+async def test_options_stand_where_daxa_has_them(sky, tmp_path):
+    """There are no credentials between the number of cores and the products."""
+    with use_context(context_of(sky, tmp_path)):
+        mission = ROSATPointed()
+        await mission.filter_on_obs_ids(WHOLE)
+        report = await mission.download(2, False)
+    assert not report.want.products and mission.downloaded_type == "raw"

@@ -3,6 +3,7 @@
 import warnings
 
 import pytest
+from aiohttp import web
 
 from daxa.context import Context, use_context
 from daxa.exceptions import (
@@ -13,6 +14,7 @@ from daxa.exceptions import (
     PreProcessedNotAvailableError,
     PreProcessedNotSupportedError,
 )
+from daxa_testing.aio import Servlet
 from daxa_testing.sky import Sky
 from daxa_xmm import testing
 from daxa_xmm.mission import XMMPointed
@@ -101,6 +103,71 @@ async def test_which_files_come(tmp_path, insts, wish, products, expected, heasa
     assert set(mission.downloaded_files(OBS)) == expected
     here = tmp_path / "o" / "xmm_pointed_raw" / OBS
     assert {one.relative_to(here).as_posix() for one in here.rglob("*") if one.is_file()} == expected
+
+
+@pytest.mark.parametrize("where", ["s3", "file"])
+async def test_heasarcs_copies_come_first_where_the_user_says_so(tmp_path, where):
+    sky = made()
+    sky.add_mirror()
+    mount = tmp_path / "mount"
+    for level, files in (("ODF", odf()), ("PPS", pps())):
+        for name, content in files.items() if where == "file" else ():
+            path = mount / "xmm/data/rev0" / OBS / level / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    with sky.running_in_thread() as running:
+        locations = ["s3"] if where == "s3" else [mount.as_uri()]
+        mission, report = await downloaded(running, tmp_path, **BOTH, locations=locations)
+        asked = [one.url for one in running.requests]
+    assert [one.state for one in report.observations] == ["complete"]
+    wanted = {name for name in chosen("M1", "M2", "PN") if "MANIFEST" not in name} | events("M1", "M2", "PN")
+    assert set(mission.downloaded_files(OBS)) == wanted
+    assert not [url for url in asked if "data-action-aio" in url or "/FTP/" in url]
+    assert len([url for url in asked if "list-type" in url]) == (1 if where == "s3" else 0)
+    assert {one.url.partition(":")[0] for one in report.files} == ({"file"} if where == "file" else {"http"})
+
+
+@pytest.mark.parametrize("wish", [RAW, PRODUCTS], ids=["raw", "products"])
+async def test_what_heasarc_has_encrypted_is_told_with_its_date(tmp_path, wish):
+    """The catalogue takes it for public, ESA sends nothing, and HEASARC's copy is not open yet."""
+    sky = Sky()
+    testing.add_rows(sky, [testing.row(OBS, 149.59, -11.06, *WHEN, proprietary_end_date="2020-01-01 00:00:00")])
+    closed = {level: {f"{name}.gpg": b"\x85" for name in names} for level, names in (("odf", odf()), ("pps", pps()))}
+    testing.add_files(sky, OBS, **closed, esa=False)
+    sky.add_aio("0000000001", "PPS", "other.FTZ", gz())
+    with sky.running_in_thread() as running:
+        mission, report = await downloaded(running, tmp_path, **wish)
+    (problem,) = report.failed
+    assert problem.code == "access-denied" and "encrypted" in problem.cause and "2020-01-01" in problem.cause
+    assert mission.downloaded_files(OBS) == []
+
+
+@pytest.mark.parametrize("status", [405, 501])
+async def test_a_servlet_that_tells_nothing_beforehand_is_asked_in_earnest(tmp_path, monkeypatch, status):
+    answer = Servlet.answer
+
+    async def silent(self, request):
+        return web.Response(status=status) if request.method == "HEAD" else await answer(self, request)
+
+    monkeypatch.setattr(Servlet, "answer", silent)
+    with made().running_in_thread() as running:
+        mission, report = await downloaded(running, tmp_path, **BOTH)
+    assert [one.state for one in report.observations] == ["complete"]
+    assert set(mission.downloaded_files(OBS)) == chosen("M1", "M2", "PN") | events("M1", "M2", "PN")
+
+
+async def test_what_heasarcs_copies_lack_esa_sends(tmp_path):
+    sky = Sky()
+    sky.add_mirror()
+    testing.add_rows(sky, [testing.row(OBS, 149.59, -11.06, *WHEN)])
+    testing.add_files(sky, OBS, odf=odf(), pps=pps(), heasarc=False)
+    testing.add_files(sky, OBS, pps={name: gz() for name in pps() if "M1S001MIEVLI" in name}, esa=False)
+    with sky.running_in_thread() as running:
+        mission, report = await downloaded(running, tmp_path, **BOTH, locations=["s3"])
+    assert [one.state for one in report.observations] == ["complete"]
+    assert set(mission.downloaded_files(OBS)) == chosen("M1", "M2", "PN") | events("M1", "M2", "PN")
+    from_mirror = [one.path for one in report.files if "nasa-heasarc" in one.url]
+    assert from_mirror == [f"PPS/P{OBS}M1S001MIEVLI0000.FIT"]
 
 
 @pytest.mark.parametrize("manner", ["usual", "tar", "bare", "cut", "dropped"])

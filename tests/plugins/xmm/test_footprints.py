@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+import daxa_testing.tap
 import daxa_xmm.testing as xmm
 from daxa.context import use_context
 from daxa.mission import XMMPointed
@@ -34,6 +35,25 @@ async def test_a_region_selects_what_a_footprint_reaches(tmp_path):
         again = XMMPointed()  # from the cache
         await again.load()
         assert again.footprints == mission.footprints
+
+
+async def test_a_reply_that_leaves_footprints_out_is_of_use_too(tmp_path, monkeypatch):
+    """The query is answered, and the column is not in what comes."""
+    sky = Sky()
+    xmm.add_rows(sky, ROWS)
+    monkeypatch.setattr("daxa_testing.tap.votable", without_footprints(daxa_testing.tap.votable))
+    with sky.running_in_thread() as running, use_context(context_of(running, tmp_path)):
+        mission = XMMPointed()
+        await mission.load()
+        assert len(mission.all_obs_info) == 4 and mission.footprints is None
+        assert mission.catalogue_source == mission.context.service_url("XSA_TAP")
+
+
+def without_footprints(votable):
+    def fewer(columns, rows, **options):
+        return votable([one for one in columns if one.name != "stc_s"], rows, **options)
+
+    return fewer
 
 
 async def test_without_footprints_the_catalogue_is_of_use_and_centres_decide(tmp_path, caplog):

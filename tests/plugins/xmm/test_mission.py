@@ -225,7 +225,7 @@ def test_instruments():
 
 
 def test_processing():
-    mission = XMMPointed()
+    mission = XMMPointed(["M1", "PN", "R1", "OM"])
     for ident in (OBS, f"{OBS}PN", f"{OBS}M1S001"):
         assert mission.ident_to_obsid(ident) == OBS
     good = {"type": "SCIENCE", "filter": "Thin1", "mode": "PrimeFullWindow"}
@@ -237,6 +237,7 @@ def test_processing():
             "R1": {"exposures": {"S004": {**good, "filter": None}, "S005": {**good, "mode": "Diagnostic"}}},
             "PN": {"exposures": {"S006": {**good, "type": "CAL"}}},
             "OM": {},
+            "M2": {"exposures": {"S007": good}},
         }
     ) == {
         "M1": {"S001": True, "S002": False, "S003": False},

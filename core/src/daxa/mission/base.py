@@ -111,7 +111,7 @@ class Mission(ProductPaths):
         -------
         dict
             ``format``, ``state`` (as :meth:`save` writes it), ``fetched_at`` and ``source`` of the catalogue,
-            ``dtypes`` and ``rows``; ``product_kinds``, where some were chosen.
+            ``dtypes`` and ``rows``; ``product_kinds`` and ``version``, where some were chosen.
         """
         from daxa.store.frames import rows_of
 
@@ -123,6 +123,7 @@ class Mission(ProductPaths):
             "state": self.state.to_json(),
             "download_completed": self._downloaded,
             "product_kinds": list(self.product_kinds),
+            "version": self._version,
             "fetched_at": self.catalogue_date,
             "source": self.catalogue_source,
             "dtypes": dtypes,
@@ -158,6 +159,7 @@ class Mission(ProductPaths):
         mission = cls(context=context)
         if snapshot.get("product_kinds"):
             mission.choose_products(snapshot["product_kinds"])
+        mission._version = snapshot.get("version")
         mission._restore(MissionState.from_json(snapshot["state"], "the snapshot"))
         table = table_of(snapshot["dtypes"], snapshot["rows"])
         mission._take(Catalogue(table, snapshot["fetched_at"], snapshot["source"]))
@@ -172,8 +174,14 @@ class Mission(ProductPaths):
         ----------
         download_new : bool
             Whether new observations are downloaded, of the same type as before.
+
+        Raises
+        ------
+        NotAwaitedError
+            If a filter was called and not awaited.
         """
-        if not self._operations:
+        self.marks.refuse()
+        if not self._operations and not self._locked:  # an archive took it whole, and does so again
             warnings.warn(f"No filter of {self.pretty_name} is recorded; nothing is updated.", stacklevel=2)
             return
         for one in self._operations:
@@ -256,11 +264,18 @@ class Mission(ProductPaths):
             reasons.append("The catalogue says that it is of no use for science.")
         assert self._of_instruments is not None
         if not self._of_instruments[rows].any():
-            reasons.append(f"It is not of the chosen instruments, {', '.join(self._instruments)}.")
+            reasons.append(f"It is not of {self.choice_in_words(self._instruments)}.")
+        saved = self._restored
+        left_out = not row["science_usable"] or (saved is not None and checked not in saved.selected_obs)
         for one in self._operations:
             if one.passed is None:
                 continue
-            reasons.append(f"{one.name} {'lets it through' if checked in one.passed else 'leaves it out'}.")
+            passes = checked in one.passed
+            if one.of_rest and left_out and not passes:
+                reasons.append(f"{one.name} did not look at it, for it was left out before.")
+            else:
+                reasons.append(f"{one.name} {'lets it through' if passes else 'leaves it out'}.")
+            left_out = not passes or (left_out and one.name != "filter_array")
         if not row.get("proprietary_usable", True):
             reasons.append(f"It is not public; the date is {row.get('proprietary_end_date')}.")
         selected = bool((rows & self._selected).any())

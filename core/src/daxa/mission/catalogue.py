@@ -15,11 +15,14 @@ from attrs import frozen
 from daxa.exceptions import (
     BadReplyError,
     CatalogueError,
+    DamagedRecordError,
     IllegalSourceType,
     InvalidParameterError,
     NetworkError,
+    NewerSchemaError,
     OfflineError,
     ServiceError,
+    StorageError,
 )
 from daxa.mission.taxonomy import refuse_unknown_types
 
@@ -127,24 +130,60 @@ async def load_catalogue(mission: Source, context: Context, *, refresh: bool = F
         return Catalogue(
             checked(mission, (await _fetched(mission, context))[0]), time.time(), "brought along by the plugin"
         )
-    from daxa.store.catalogues import CatalogueCache
-
     key = await anyio.to_thread.run_sync(service_key, context, mission.services[:1])
-    cache = await anyio.to_thread.run_sync(CatalogueCache.open, context.config.cache)
+    cache = await anyio.to_thread.run_sync(open_cache, context)
     try:
-        cached = await anyio.to_thread.run_sync(cache.get, mission.name, key)
+        cached = await anyio.to_thread.run_sync(_held, mission, cache, key)
         young = cached is not None and time.time() - cached.fetched_at < STALE
         if cached is not None and ((young and not refresh) or context.config.offline):
             if context.config.offline:
                 _warn_of_age(mission, cached, "There is no network")
-            return _from_cache(mission, cached)
+            return Catalogue(cached.table, cached.fetched_at, cached.source)
         return await _renewed(mission, context, cache, key, cached, refresh=refresh)
     finally:
-        await anyio.to_thread.run_sync(cache.close)
+        if cache is not None:
+            await anyio.to_thread.run_sync(cache.close)
+
+
+def open_cache(context: Context) -> CatalogueCache | None:
+    """Open the user's cache. Where it cannot be had nothing is kept, with a warning, and services are asked each time.
+
+    Raises
+    ------
+    StorageError, NewerSchemaError
+        If there is no network either.
+    """
+    from daxa.store.catalogues import CatalogueCache
+
+    try:
+        return CatalogueCache.open(context.config.cache)
+    except (StorageError, NewerSchemaError) as problem:
+        if context.config.offline:
+            raise
+        warnings.warn(f"Catalogues and positions of names are not kept: {problem}", stacklevel=2)
+        return None
+
+
+def _held(mission: Source, cache: CatalogueCache | None, key: str) -> CachedCatalogue | None:
+    """What the cache has of a mission, unless it is of no use: damaged, or made for another version of the mission."""
+    if cache is None:
+        return None
+    try:
+        found = cache.get(mission.name, key)
+        return None if found is None else found._replace(table=checked(mission, found.table))
+    except (BadReplyError, DamagedRecordError) as problem:
+        log.warning("The catalogue of %s in the cache is passed over: %s", mission.pretty_name, problem.message)
+        return None
 
 
 async def _renewed(
-    mission: Source, context: Context, cache: CatalogueCache, key: str, cached: CachedCatalogue | None, *, refresh: bool
+    mission: Source,
+    context: Context,
+    cache: CatalogueCache | None,
+    key: str,
+    cached: CachedCatalogue | None,
+    *,
+    refresh: bool,
 ) -> Catalogue:
     """Fetch a catalogue and put it into the cache; fall back on an older one where there is no network."""
     try:
@@ -155,12 +194,16 @@ async def _renewed(
         if cached is None or (refresh and answered):
             raise _no_catalogue(mission, problem, answered=answered) from problem
         _warn_of_age(mission, cached, problem.message)
-        return _from_cache(mission, cached)
+        return Catalogue(cached.table, cached.fetched_at, cached.source)
     now = time.time()
 
     def put() -> str:
         source, etag = _source(mission, context, told)
-        cache.put(mission.name, key, table, source=source, etag=etag, fetched_at=now).result()
+        try:
+            if cache is not None:
+                cache.put(mission.name, key, table, source=source, etag=etag, fetched_at=now).result()
+        except StorageError as problem:
+            warnings.warn(f"The catalogue of {mission.pretty_name} is not kept: {problem}", stacklevel=2)
         return source
 
     return Catalogue(table, now, await anyio.to_thread.run_sync(put))
@@ -182,10 +225,6 @@ def _source(mission: Source, context: Context, told: list[tuple[str, str | None]
             if url.startswith(address.rstrip("/")):
                 return address, etag
     return context.service_url(mission.services[0]), None
-
-
-def _from_cache(mission: Source, cached: CachedCatalogue) -> Catalogue:
-    return Catalogue(checked(mission, cached.table), cached.fetched_at, cached.source)
 
 
 def _warn_of_age(mission: Source, cached: CachedCatalogue, why: str) -> None:

@@ -47,6 +47,19 @@ class _Lengths:
         return dict(self._made) if isinstance(self._made, dict) else self._made
 
 
+class _Unsaid:
+    """A name that a mission's class must declare: empty there, and an error where a mission is asked for it."""
+
+    def __get__(self, instance: object, owner: type) -> str:
+        if instance is None:
+            return ""
+        raise InvalidParameterError(
+            f"{owner.__name__} does not say what it is called.",
+            expected="a class with the attribute pretty_name",
+            remedy="declare pretty_name",
+        )
+
+
 class Declared:
     """Declarations of a mission.
 
@@ -103,7 +116,7 @@ class Declared:
     """
 
     name: ClassVar[str] = ""
-    pretty_name: ClassVar[str] = ""
+    pretty_name: ClassVar[str] = _Unsaid()  # type: ignore[assignment]
     id_pattern: str = r"[A-Za-z0-9]+"
     frame: ClassVar[Literal["fk5", "icrs"]] = "fk5"
     instruments: ClassVar[tuple[str, ...]] = ()

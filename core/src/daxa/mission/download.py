@@ -148,16 +148,22 @@ class DownloadPlan:
 
     @property
     def size(self) -> int:
-        """Bytes to be fetched, as far as listings tell."""
-        return sum(file.locations[0].size or 0 for file in self.files)
+        """Bytes to be fetched, as far as listings tell; some tell them rounded, see :attr:`rounded`."""
+        return sum(_exact(file) or file.about or 0 for file in self.files)
+
+    @property
+    def rounded(self) -> int:
+        """Number of files whose size is known from a listing that rounds it, to three figures or so."""
+        return sum(_exact(file) is None and file.about is not None for file in self.files)
 
     @property
     def unknown(self) -> int:
         """Number of files whose size no listing tells."""
-        return sum(file.locations[0].size is None for file in self.files)
+        return sum(_exact(file) is None and file.about is None for file in self.files)
 
     def __str__(self) -> str:
-        parts = [f"{self.mission}: {len(self.files)} files, {self.size / 1e6:.1f} MB"]
+        about = "about " if self.rounded else ""
+        parts = [f"{self.mission}: {len(self.files)} files, {about}{self.size / 1e6:.1f} MB"]
         if self.unknown:
             parts.append(f"and {self.unknown} of unknown size")
         if self.present:
@@ -165,6 +171,11 @@ class DownloadPlan:
         if self.absent:
             parts.append(f"nothing to be had of {len(self.absent)} observation{'' if len(self.absent) == 1 else 's'}")
         return ", ".join(parts)
+
+
+def _exact(file: RemoteFile) -> int | None:
+    """Bytes of a file as served, where a listing tells them exactly."""
+    return next((one.size for one in file.locations if one.size is not None), None)
 
 
 @frozen

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 class Downloading(Proprietary):
     """The part of a mission that fetches."""
 
+    _version: str | None = None
+    """Version of the archive's processing that was chosen, for missions that offer several."""
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._top: Path = self.context.config.output
@@ -151,6 +154,7 @@ class Downloading(Proprietary):
             products=self.products_by_default if products is None else bool(products),
             instruments=tuple(self._instruments),
             kinds=self.product_kinds,
+            version=self._version,
         )
         if not (want.raw or want.products):
             raise InvalidParameterError(

@@ -8,8 +8,15 @@ from typing import Any, Final
 
 _TIME: Final = "%Y-%m-%d %H:%M:%S.%f"
 
-_LENGTHS: Final = ("radius", "width", "height", "angle")
+_LENGTHS: Final = (
+    "radius", "width", "height", "angle", "inner_radius", "outer_radius", "inner_width", "outer_width", "inner_height",
+    "outer_height",
+)  # fmt: skip
 _PLACES: Final = ("center", "vertices")
+_SHAPES: Final = (
+    "CircleSkyRegion", "EllipseSkyRegion", "RectangleSkyRegion", "PolygonSkyRegion", "CircleAnnulusSkyRegion",
+    "EllipseAnnulusSkyRegion", "RectangleAnnulusSkyRegion",
+)  # fmt: skip
 
 
 # --- to JSON -------------------------------------------------------------------------------------------------------
@@ -31,6 +38,10 @@ def encode(value: Any) -> Any:
         return [encode(one) for one in value]
     if hasattr(value, "contains_skycoords"):  # a mocpy.MOC
         return {"moc": value.to_string(format="ascii")}
+    if type(value).__name__ in ("Regions", "CompoundSkyRegion"):
+        from daxa.mission.regions import parts_of
+
+        return encode(parts_of(value))
     if type(value).__name__.endswith("SkyRegion"):
         return {"region": _encode_region(value)}
     return _encode_arrays(value)
@@ -47,19 +58,19 @@ def _encode_region(region: Any) -> dict[str, Any]:
 
 def _encode_arrays(value: Any) -> Any:
     import numpy as np
-    import pandas as pd
     from astropy.coordinates import SkyCoord
-    from astropy.table import Table
     from astropy.time import Time
     from astropy.units import Quantity
 
-    from daxa.mission.inputs import as_skycoord
+    from daxa.mission.inputs import as_skycoord, as_table, with_unit
+
+    value = with_unit(value)
 
     if isinstance(value, Quantity):
         if value.isscalar:
             return {"quantity": f"{float(value.value)!r} {value.unit}".strip()}
         return {"quantity": {"value": value.value.tolist(), "unit": str(value.unit)}}
-    if isinstance(value, pd.DataFrame | Table):  # in the mission's frame, as numbers without a frame are
+    if as_table(value) is not None:  # in the mission's frame, as numbers without a frame are
         places = as_skycoord(value, "icrs")
         return {"ndarray": np.stack([places.ra.deg, places.dec.deg], axis=-1).tolist()}
     if isinstance(value, SkyCoord):
@@ -180,9 +191,8 @@ def _read_moc(text: str) -> Any:
 def _read_region(inner: Mapping[str, Any]) -> Any:
     import regions
 
-    shapes = ("CircleSkyRegion", "EllipseSkyRegion", "RectangleSkyRegion", "PolygonSkyRegion")
-    if inner["shape"] not in shapes:
-        raise ValueError(f"{inner['shape']!r} is none of {', '.join(shapes)}")
+    if inner["shape"] not in _SHAPES:
+        raise ValueError(f"{inner['shape']!r} is none of {', '.join(_SHAPES)}")
     parts = {name: decode(one) for name, one in inner.items() if name in (*_PLACES, *_LENGTHS)}
     return getattr(regions, inner["shape"])(**parts)
 

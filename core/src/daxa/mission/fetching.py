@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -16,7 +17,9 @@ from attrs import evolve, field, frozen
 from daxa.events import FileFetched, ObservationFetched
 from daxa.exceptions import (
     AccessDeniedError,
+    BadReplyError,
     DaxaError,
+    NetworkError,
     NotAtArchiveError,
     PluginError,
     StorageError,
@@ -26,6 +29,7 @@ from daxa.mission.catalogue import steady
 from daxa.mission.download import FileResult, FileState, ObservationResult, ObservationState, cause_of
 from daxa.mission.proprietary import with_date
 from daxa.mission.sharing import SharedFiles
+from daxa.net.addresses import shown
 from daxa.specs import RemoteFile, Want
 from daxa.store.claims import claimed
 from daxa.store.downloads import DownloadRecord, FileEntry
@@ -43,6 +47,10 @@ CLAIMS: Final = ".claims"
 OBSERVATIONS_AT_ONCE: Final = 16
 FILES_AT_ONCE: Final = 32
 """Bounds of what waits at once; how many requests a host sees is decided by the limits of the host."""
+
+
+_OF_ONE_NAME: Final = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY})
+"""What a disk says of one name: others can still be written."""
 
 
 class Downloadable(Protocol):
@@ -179,9 +187,15 @@ class Fetching:
 
     async def _remotes(self, row: Mapping[str, Any]) -> AsyncIterator[RemoteFile]:
         remotes = self.mission.remote_files(row, self.want, self.net)
+        taken: set[str] = set()
         try:
             async for remote in remotes:
                 check_path(remote)
+                if remote.unpack in ("none", "gzip", "compress"):
+                    if remote.path in taken:  # the same file in another form: two writers would spoil each other's
+                        log.info("%s: %s is listed more than once; %s is left out", self.name, remote.path, remote.url)
+                        continue
+                    taken.add(remote.path)
                 yield evolve(remote, locations=self._sorted(remote)) if self.prefer else remote
         finally:
             close = getattr(remotes, "aclose", None)
@@ -271,6 +285,7 @@ class Fetching:
                     state="absent" if absent else "failed",
                     cause=cause_of(failure),
                     code=getattr(failure, "code", None),
+                    attempts=_attempts(failure) if isinstance(failure, NetworkError) else 0,
                 )
             )
         refused = AccessDeniedError.code
@@ -316,10 +331,13 @@ class Fetching:
         except NotAtArchiveError as problem:
             return result("absent", cause=cause_of(problem), code=problem.code, attempts=_attempts(problem))
         except (DaxaError, OSError) as problem:
-            if isinstance(problem, StorageError):
+            if isinstance(problem, StorageError) and problem.context.get("errno") not in _OF_ONE_NAME:
                 self.stopped.append(problem)
             code = getattr(problem, "code", None)
             return result("failed", cause=cause_of(problem), code=code, attempts=_attempts(problem))
+        except Exception as problem:  # whatever a reply brings about ends this file only
+            log.exception("%s: %s could not be fetched", self.name, shown(remote.url))
+            return result("failed", cause=cause_of(problem), attempts=_attempts(problem))
         self.context.events.publish(FileFetched(self.name, remote.obs_id, fetched.url, fetched.size))
         return result("fetched", url=fetched.url, size=fetched.size, attempts=fetched.attempts)
 
@@ -329,7 +347,14 @@ class Fetching:
             return await self.net.fetch(remote, directory, mission=self.name)
         try:
             here, size = await self.shared.held(remote)
+        except BaseException:
+            self.shared.keep()
+            raise
+        try:
             fetched = await self.net.fetch(here, directory, mission=self.name)
+        except (BadReplyError, NotAtArchiveError, UnsafeArchiveError):
+            self.shared.doubt(remote)
+            raise
         except BaseException:
             self.shared.keep()
             raise

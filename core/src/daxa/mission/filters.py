@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from daxa.exceptions import (
     InvalidParameterError,
-    NameNotResolvedError,
     NoTargetSourceTypeInfo,
     ParameterTypeError,
 )
@@ -143,11 +142,11 @@ class Filters(Joining):
         Raises
         ------
         NameNotResolvedError
-            If no name is known.
+            If no name is known; it is astropy's ``NameResolveError`` as well.
         NoObsAfterFilterError
             If none would be left.
         """
-        from daxa.mission.inputs import as_flag, as_positions
+        from daxa.mission.inputs import UnresolvedNameError, as_flag, as_positions
         from daxa.mission.names import resolve_names
 
         names = _names(object_name)
@@ -165,7 +164,7 @@ class Filters(Joining):
         lost = [name for name, one in zip(names, resolved, strict=True) if one is None]
         kept = [index for index, one in enumerate(resolved) if one is not None]
         if not kept:
-            raise NameNotResolvedError(
+            raise UnresolvedNameError(
                 f"No name service knows {', '.join(map(repr, names))}.",
                 expected="names that Sesame knows",
                 remedy="check the spelling, or use filter_on_positions",
@@ -307,7 +306,7 @@ class Filters(Joining):
             return in_window(start[row], end[row], window, over_run=over_run)
 
         pairs = self._pairs(given, search_distance, within)
-        self.apply(pairs.row_mask(len(self._table)), f"{len(given)} positions with their times")
+        self.apply(pairs.row_mask(len(self._table)), f"{len(given)} positions with their times", of_rest=True)
         return self._associations(given, pairs) if info else None
 
     @filtering
@@ -321,7 +320,8 @@ class Filters(Joining):
         ----------
         region : mocpy.MOC, str or regions.SkyRegion
             A MOC; the text of an STC-S circle or polygon, e.g. ``"POLYGON ICRS 10 0 12 0 11 2"``, or of a Union; or a
-            circle, ellipse, rectangle or polygon of the package ``regions``.
+            circle, ellipse, rectangle, annulus or polygon of the package ``regions``, or several of them in a list:
+            what lies in any of them.
 
         Raises
         ------

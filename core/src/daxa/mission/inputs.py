@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from astropy.coordinates import ConvertError, SkyCoord
-from astropy.table import Table
+from astropy.coordinates.name_resolve import NameResolveError
+from astropy.table import Column, Row, Table
 from astropy.time import Time
 from astropy.units import Quantity, UnitConversionError, deg
 from attrs import frozen
 from numpy.typing import NDArray
 
-from daxa.exceptions import InvalidParameterError, ParameterTypeError, UnknownNameError
+from daxa.exceptions import InvalidParameterError, NameNotResolvedError, ParameterTypeError, UnknownNameError
 
 _FORMS = (
     "[ra, dec] in degrees, a list or array of such pairs, a SkyCoord, or a Table or DataFrame with columns ra and dec"
@@ -27,6 +28,10 @@ class NotAnAngleError(ParameterTypeError, UnitConversionError):  # type: ignore[
     """A Quantity that should be an angle has another unit."""
 
     code = "not-an-angle"
+
+
+class UnresolvedNameError(NameNotResolvedError, NameResolveError):  # type: ignore[misc]
+    """No name service knows the object, in astropy's words as well."""
 
 
 @frozen(eq=False)
@@ -67,6 +72,14 @@ def as_flag(value: Any, what: str) -> bool:
     return bool(value)
 
 
+def with_unit(given: Any) -> Any:
+    """Return a column of a Table that has a unit as a Quantity; anything else as it is."""
+    if isinstance(given, Column) and given.unit is not None:
+        plain = np.ma.filled(given.astype(np.float64), np.nan) if isinstance(given, np.ma.MaskedArray) else given.data
+        return Quantity(plain, given.unit)
+    return given
+
+
 def _column(table: Any, names: Sequence[str], wanted: str) -> NDArray[np.float64]:
     found = [name for name in names if str(name).lower() == wanted]
     if len(found) != 1:
@@ -87,6 +100,15 @@ def _column(table: Any, names: Sequence[str], wanted: str) -> NDArray[np.float64
     return values
 
 
+def as_table(given: Any) -> Any:
+    """Return a DataFrame or a Table, a row of one as a table of one row; None for what is no table."""
+    if isinstance(given, Row):
+        return given.table[given.index : given.index + 1]
+    if isinstance(given, pd.Series) and any(isinstance(name, str) for name in given.index):
+        return given.to_frame().T
+    return given if isinstance(given, pd.DataFrame | Table) else None
+
+
 def as_skycoord(given: Any, frame: str) -> SkyCoord:
     """Return positions as a SkyCoord, scalar if one was given; what has no frame is taken to be in `frame`.
 
@@ -99,16 +121,17 @@ def as_skycoord(given: Any, frame: str) -> SkyCoord:
     """
     if isinstance(given, SkyCoord):
         return given
-    if isinstance(given, pd.DataFrame | Table):
-        names = list(given.columns) if isinstance(given, pd.DataFrame) else list(given.colnames)
-        ra, dec = (_column(given, names, name) for name in ("ra", "dec"))
+    table = as_table(given)
+    if table is not None:
+        names = list(table.columns) if isinstance(table, pd.DataFrame) else list(table.colnames)
+        ra, dec = (_column(table, names, name) for name in ("ra", "dec"))
     else:
         if isinstance(given, Iterable) and not isinstance(given, str | np.ndarray | Quantity | Mapping):
             given = list(given)
             if given and all(isinstance(one, SkyCoord) for one in given):
                 return SkyCoord([moved(one, frame) for one in given])
         try:
-            pairs = Quantity(given, deg).value if _has_units(given) else np.asarray(given, dtype=np.float64)
+            pairs = np.asarray(_in_degrees(given) if _has_units(given) else given, dtype=np.float64)
         except UnitConversionError as problem:
             raise NotAnAngleError(
                 f"{given!r} is not a position.", expected="angles", remedy="correct the unit"
@@ -130,11 +153,17 @@ def refuse_off_sky(ra: Any, dec: Any) -> None:
     InvalidParameterError
         If one is not finite, or beyond a pole.
     """
-    if not (np.isfinite(ra).all() and np.isfinite(dec).all() and (np.abs(dec) <= 90).all()):
+    lon, lat = np.atleast_1d(ra), np.atleast_1d(dec)
+    off = np.flatnonzero(~(np.isfinite(lon) & np.isfinite(lat) & (np.abs(lat) <= 90)))
+    if len(off):
+        place = (float(np.ravel(lon)[off[0]]), float(np.ravel(lat)[off[0]]))
+        which = "The position" if lon.size == 1 else f"The position number {off[0]}, counted from 0,"
+        more = "" if len(off) == 1 else f", nor are {len(off) - 1} more of them"
         raise InvalidParameterError(
-            "Some positions are not on the sky.",
+            f"{which} {place} is not on the sky{more}.",
             expected="finite degrees, declinations from -90 to 90",
             remedy="correct the positions; right ascension comes first",
+            value=place,
         )
 
 
@@ -163,9 +192,14 @@ def moved(places: SkyCoord, frame: Any) -> SkyCoord:
 
 
 def _has_units(given: Any) -> bool:
-    return isinstance(given, Quantity) or (
-        isinstance(given, list) and any(isinstance(one, Quantity) or _has_units(one) for one in given)
-    )
+    return isinstance(given, Quantity) or (isinstance(given, list | tuple) and any(map(_has_units, given)))
+
+
+def _in_degrees(given: Any) -> Any:
+    """Take the units off, in lists of lists as well; numbers without one are degrees."""
+    if isinstance(given, list | tuple):
+        return [_in_degrees(one) for one in given]
+    return Quantity(given, deg).value
 
 
 def as_positions(given: Any, frame: str) -> Positions:
@@ -237,6 +271,7 @@ def as_radii(value: Any, positions: Positions) -> float | NDArray[np.float64]:
     InvalidParameterError
         If there is not one for each position.
     """
+    value = with_unit(value)
     if isinstance(value, np.ndarray) and value.ndim == 0 and not isinstance(value, Quantity):
         value = value.item()
     scalar = isinstance(value, str | numbers.Real) or (isinstance(value, Quantity) and value.isscalar)
@@ -286,6 +321,14 @@ def as_radii_by_instrument(value: Mapping[Any, Any], known: Sequence[str], chose
             remedy="correct the names of the instruments",
             value=unknown or missing,
         )
+    texts = [one for one in value.values() if isinstance(one, str)]
+    if texts:
+        raise ParameterTypeError(
+            f"{texts[0]!r} is not a search distance of an instrument.",
+            expected="a Quantity or a number of degrees",
+            remedy=f"write Quantity({texts[0]!r})",
+            value=texts[0],
+        )
     return {str(inst): as_degrees(one) for inst, one in value.items()}
 
 
@@ -311,6 +354,8 @@ def as_time(value: Any, what: str = "a time") -> np.datetime64:
             f"{value!r} is not {what}.", expected="a datetime, an ISO text or a Time", remedy="correct it"
         )
     try:
+        if isinstance(value, str) and not any(sign.isdigit() for sign in value):
+            raise ValueError("it names no day")  # "now" would be another one when the filter is applied again
         stamp = pd.Timestamp(value)
         if stamp.tzinfo is not None:
             stamp = stamp.tz_convert(UTC).tz_localize(None)

@@ -84,12 +84,16 @@ class Joining(Selected):
     # --- joins ------------------------------------------------------------------------------------------------------
 
     def _join(self, positions: Positions, distance: Any) -> tuple[NDArray[np.int64], Any, Any, Any]:
-        """Rows that are selected now, their unit vectors, those of the positions, and the distances."""
+        """Rows that the filters have left, their unit vectors, those of the positions, and the distances.
+
+        Rows of instruments that are not chosen are among them: they may be chosen later.
+        """
         import numpy as np
 
         from daxa.mission.selection import unit_vectors
 
-        rows = np.flatnonzero(self._selected)
+        assert self._mask is not None
+        rows = np.flatnonzero(self._mask)
         radii = self._radii(distance, positions)
         if np.ndim(radii) == 1:
             radii = radii[rows]
@@ -97,7 +101,7 @@ class Joining(Selected):
         return rows, unit_vectors(ra, dec), unit_vectors(positions.ra, positions.dec), radii
 
     def _pairs(self, positions: Positions, distance: Any, keep: Keep | None = None) -> Pairs:
-        """Pairs of positions and selected rows; `keep` says which of them count."""
+        """Pairs of positions and rows that the filters have left; `keep` says which of them count."""
         import numpy as np
 
         from daxa.mission.selection import Pairs, match
@@ -118,19 +122,22 @@ class Joining(Selected):
         what = f"{len(positions)} position{'' if len(positions) == 1 else 's'}"
         if info:
             pairs = self._pairs(positions, distance)
-            self.apply(pairs.row_mask(len(self._table)), what)
+            self.apply(pairs.row_mask(len(self._table)), what, of_rest=True)
             return self._associations(positions, pairs)
         rows, vectors, centres, radii = self._join(positions, distance)
         mask = np.zeros(len(self._table), dtype=bool)
         if len(rows):
             mask[rows] = near(vectors, centres, radii)
-        self.apply(mask, what)
+        self.apply(mask, what, of_rest=True)
         return None
 
     def _associations(self, positions: Positions, pairs: Pairs) -> DataFrame:
-        """Which observations belong to which position, in the order of the catalogue."""
+        """Which selected observations belong to which position, in the order of the catalogue."""
         import pandas as pd
 
+        assert self._of_instruments is not None
+        if not self._of_instruments.all():
+            pairs = pairs.where(self._of_instruments[pairs.rows])
         found, groups = pairs.groups()
         obs_ids = self.obs_ids
         return pd.DataFrame(

@@ -121,6 +121,9 @@ _KEYS: Final = (
 )
 
 
+_DOWNLOADED: Final = (None, "raw", "preprocessed", "raw+preprocessed")
+
+
 def _fault(given: Any) -> str:
     if not isinstance(given, Mapping):
         return "it is not an object"
@@ -129,6 +132,12 @@ def _fault(given: Any) -> str:
     for key in ("chos_inst", "selected_obs", "science_usable", "proprietary_usable", "filtering_operations"):
         if not isinstance(given.get(key, []), list):
             return f"{key} is not a list"
+    plain = (("processed", bool), ("cur_date", str), ("chos_field", list | None))
+    odd = [key for key, kind in plain if key in given and not isinstance(given[key], kind)]
+    if given.get("downloaded_type") not in _DOWNLOADED:
+        odd.append("downloaded_type")
+    if odd:
+        return f"{odd[0]} is {given[odd[0]]!r}"
     operations: Sequence[Any] = given.get("filtering_operations", [])
     if not all(isinstance(one, Mapping) and {"name", "arguments"} <= set(one) for one in operations):
         return "an operation lacks its name or its arguments"

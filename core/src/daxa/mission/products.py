@@ -98,6 +98,18 @@ class ProductPaths(Keeping):
         """Fill a template; missions whose file names tell more override it."""
         return template.format(oi=obs_id.lower(), i=self.instrument_tokens.get(inst, inst), eb=token)
 
+    def newest_files(self, paths: Sequence[str]) -> list[str]:
+        """Files that count, of those that are here: an archive may have made some anew since the first were fetched.
+
+        Missions whose file names tell a version override it; by default all count.
+
+        Parameters
+        ----------
+        paths : sequence of str
+            Files, relative to the observation's directory.
+        """
+        return list(paths)
+
     def label(self, obs: Mapping[str, Any], paths: Sequence[str]) -> list[ProductLabel]:
         """Say what downloaded files are; by default as the templates say.
 
@@ -109,6 +121,7 @@ class ProductPaths(Keeping):
             Files, relative to the observation's directory.
         """
         insts = [str(obs["instrument"])] if self.one_inst_per_obs and "instrument" in obs else list(self._instruments)
+        current = self.newest_files(paths)
         labels: dict[tuple[str, str], ProductLabel] = {}
         for kind in self.templates:
             for inst in insts:
@@ -121,7 +134,7 @@ class ProductPaths(Keeping):
                 for band, token in choices:
                     pattern = self.file_pattern(template, str(obs["ObsID"]), inst, token)
                     lo, hi = band if band is not None and kind != "events" else (None, None)
-                    for path in sorted(one for one in paths if fnmatchcase(one, pattern)):
+                    for path in sorted(one for one in current if fnmatchcase(one, pattern)):
                         found = ProductLabel(kind=kind, path=path, inst=inst, lo=lo, hi=hi)
                         labels.setdefault((kind, path), found)
         return list(labels.values())
@@ -269,7 +282,8 @@ class ProductPaths(Keeping):
 
     def _only_file(self, obs_id: str, pattern: str) -> str:
         directory = self._raw / obs_id
-        found = sorted(path for path in directory.glob(pattern) if path.is_file()) if directory.is_dir() else []
+        here = [path for path in directory.glob(pattern) if path.is_file()] if directory.is_dir() else []
+        found = sorted(self.newest_files([path.relative_to(directory).as_posix() for path in here]))
         if len(found) != 1:
             raise MissingFileError(
                 f"{len(found) or 'No'} files of {self.pretty_name} {obs_id} match {pattern}.",
@@ -277,4 +291,4 @@ class ProductPaths(Keeping):
                 remedy="`await mission.verify()` tells what is missing, `await mission.download()` fetches it",
                 path=str(directory / pattern),
             )
-        return str(found[0])
+        return str(directory / found[0])

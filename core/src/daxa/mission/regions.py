@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from daxa.exceptions import InvalidParameterError, ParameterTypeError
 from daxa.mission.inputs import as_skycoord, moved, refuse_off_sky
 from daxa.mission.selection import in_rectangle, rectangle_corners
-from daxa.mission.shapes import Circle, Floats, Mask, Polygon, Shape, touch_any
+from daxa.mission.shapes import Circle, Floats, Mask, Polygon, Shape, touch_any, within
 from daxa.mission.stcs import read_stcs, vectors_of
 
 if TYPE_CHECKING:
@@ -80,10 +81,13 @@ class Region:
         Which positions of a SkyCoord lie in it.
     touches : callable
         Whether it has a position in common with some shapes.
+    outline : callable, optional
+        Makes the one shape that it is, for regions that are one.
     """
 
     inside: Callable[[SkyCoord], Mask]
     touches: Callable[[Sequence[Shape]], bool]
+    outline: Callable[[], Shape] | None = None
 
     def selects(self, places: SkyCoord, footprints: Sequence[Any] | None = None) -> Mask:
         """Say which observations belong to it.
@@ -122,6 +126,9 @@ def region_of(region: Any) -> Region:
     """
     if isinstance(region, str):
         return _of_shapes(read_stcs(region))
+    parts = parts_of(region)
+    if parts is not None:
+        return _together([region_of(one) for one in parts])
     if hasattr(region, "contains_skycoords"):  # a mocpy.MOC
         return Region(lambda places: np.array(region.contains_skycoords(places.icrs), dtype=bool), _moc_test(region))
     kind = type(region).__name__
@@ -132,6 +139,8 @@ def region_of(region: Any) -> Region:
             return _of_shapes([Polygon(vectors_of(region.vertices))])
         if kind in ("EllipseSkyRegion", "RectangleSkyRegion"):
             return _with_axes(region, round_one=kind == "EllipseSkyRegion")
+        if kind in ("CircleAnnulusSkyRegion", "EllipseAnnulusSkyRegion", "RectangleAnnulusSkyRegion"):
+            return _without_middle(region)
     except (UnitConversionError, ConvertError) as problem:
         raise InvalidParameterError(
             f"{region!r} is not a region of the sky: {problem}.", expected="angles and a frame", remedy="correct it"
@@ -139,9 +148,53 @@ def region_of(region: Any) -> Region:
     hint = "; `pip install daxa-core[moc]` reads it" if isinstance(region, Mapping) and "moc" in region else ""
     raise ParameterTypeError(
         f"{region!r:.200} is not a region of the sky{hint}.",
-        expected="a mocpy.MOC, an STC-S text, or a circle, ellipse, rectangle or polygon of `regions`",
+        expected="a mocpy.MOC, an STC-S text, or a circle, ellipse, rectangle, annulus or polygon of `regions`",
         remedy="convert it; pixel regions need to_sky(wcs)",
     )
+
+
+def parts_of(region: Any) -> list[Any] | None:
+    """The regions of which this one is the union: a list of them, or two joined by ``|``; None if it is one region."""
+    kind = type(region).__name__
+    if kind == "CompoundSkyRegion" and region.operator is operator.or_:
+        return [region.region1, region.region2]
+    if kind == "Regions" or (isinstance(region, list | tuple) and all(_is_region(one) for one in region)):
+        return list(region) or None
+    return None
+
+
+def _is_region(given: Any) -> bool:
+    return type(given).__name__.endswith("SkyRegion") or hasattr(given, "contains_skycoords")
+
+
+def _together(regions: Sequence[Region]) -> Region:
+    """The union of regions."""
+
+    def inside(places: SkyCoord) -> Mask:
+        found: Mask = np.logical_or.reduce([one.inside(places) for one in regions])
+        return found
+
+    return Region(inside, lambda others: any(one.touches(others) for one in regions))
+
+
+def _without_middle(region: Any) -> Region:
+    """Read an annulus: what is in its outer shape and not in its inner one."""
+    import regions
+
+    made = getattr(regions, type(region).__name__.replace("Annulus", ""))
+    sides = ("radius",) if hasattr(region, "inner_radius") else ("width", "height")
+    turned = {"angle": region.angle} if hasattr(region, "angle") else {}
+    outer, inner = (
+        region_of(made(region.center, **{side: getattr(region, f"{which}_{side}") for side in sides}, **turned))
+        for which in ("outer", "inner")
+    )
+    assert inner.outline is not None
+    hole = inner.outline
+
+    def touches(others: Sequence[Shape]) -> bool:
+        return any(outer.touches([one]) and not within(one, hole()) for one in others)
+
+    return Region(lambda places: outer.inside(places) & ~inner.inside(places), touches)
 
 
 def _of_shapes(shapes: Sequence[Shape]) -> Region:
@@ -150,7 +203,7 @@ def _of_shapes(shapes: Sequence[Shape]) -> Region:
         found: Mask = np.logical_or.reduce([shape.contains(points) for shape in shapes])
         return found
 
-    return Region(inside, lambda others: touch_any(shapes, others))
+    return Region(inside, lambda others: touch_any(shapes, others), lambda: shapes[0])
 
 
 def _size(region: Any, name: str) -> float:
@@ -183,7 +236,7 @@ def _with_axes(region: Any, *, round_one: bool) -> Region:
         edge = SkyCoord(x * half_x, np.clip(y * half_y, -90, 90), unit="deg", frame=frame)
         return Polygon(vectors_of(edge))
 
-    return Region(inside, lambda others: touch_any([outline()], others))
+    return Region(inside, lambda others: touch_any([outline()], others), outline)
 
 
 def _moc_test(region: Any) -> Callable[[Sequence[Shape]], bool]:

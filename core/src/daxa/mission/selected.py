@@ -32,11 +32,24 @@ if TYPE_CHECKING:
 
 @frozen
 class Operation:
-    """A filter that was applied: its name, its arguments, and the observations it let through, where that is known."""
+    """A filter that was applied.
+
+    Parameters
+    ----------
+    name : str
+        Of its method.
+    arguments : Mapping
+        Those it was called with.
+    passed : frozenset of str, optional
+        ObsIDs it let through, where that is known.
+    of_rest : bool
+        Whether it looked only at what the filters before it had left.
+    """
 
     name: str
     arguments: Mapping[str, Any]
     passed: frozenset[str] | None = None
+    of_rest: bool = False
 
 
 class Selected(Catalogued):
@@ -66,6 +79,7 @@ class Selected(Catalogued):
         self._of_instruments: NDArray[np.bool_] | None = None  # rows of the chosen instruments
         self._operations: list[Operation] = []
         self._last_mask: NDArray[np.bool_] | None = None
+        self._last_of_rest = False
         self._restored: MissionState | None = None
         self._updated: dict[str, Any] = {}
         self._downloaded: bool = False
@@ -83,9 +97,16 @@ class Selected(Catalogued):
                 expected=f"a state of {self.name!r}",
                 remedy="name another file, or use the mission it belongs to",
             )
-        if state.chos_inst:
-            self._instruments = self.check_inst_names(state.chos_inst, True, False)
-        self.restore_fields(state.chos_field)
+        try:
+            if state.chos_inst:
+                self._instruments = self.check_inst_names(state.chos_inst, True, False)
+            self.restore_fields(state.chos_field)
+        except (InvalidParameterError, ParameterTypeError) as problem:
+            raise IncompatibleSaveError(
+                f"The state of {self.name!r} cannot be taken over: {problem.message}",
+                expected=problem.expected,
+                remedy="name another file, or apply the filters anew",
+            ) from problem
         self._processed = state.processed
         self._downloaded_type = state.downloaded_type
         self._operations = [Operation(one["name"], one["arguments"]) for one in state.decoded_operations()]
@@ -119,7 +140,10 @@ class Selected(Catalogued):
 
     def _take(self, catalogue: Catalogue) -> None:
         """Use a catalogue; keep what is selected by ObsID, or select what a saved state says."""
-        kept = list(self._table["ObsID"][self._selected]) if self.loaded else None
+        kept = None
+        if self.loaded:  # what the filters left, also of instruments that may be chosen later
+            assert self._mask is not None
+            kept = list(self._table["ObsID"][self._selected if self._by_hand else self._mask])
         super()._take(catalogue)
         self._of_instruments = self._instrument_rows(self._instruments)
         self._mask = self.science_usable.copy()
@@ -238,16 +262,26 @@ class Selected(Catalogued):
                 remedy="correct the name",
                 value=operation["name"],
             )
+        self.refuse_if_locked("filtering_operations = ...")
         self._operations.append(Operation(operation["name"], operation["arguments"]))
 
     def record(self, name: str, arguments: dict[str, Any]) -> None:
         """Note a filter that was applied, with the arguments it really used."""
         passed = None if self._last_mask is None else frozenset(self._table["ObsID"][self._last_mask])
-        self._operations.append(Operation(name, arguments, passed))
-        self._last_mask = None
+        self._operations.append(Operation(name, arguments, passed, self._last_of_rest))
+        self._last_mask, self._last_of_rest = None, False
 
-    def apply(self, mask: NDArray[np.bool_], what: str) -> None:
+    def apply(self, mask: NDArray[np.bool_], what: str, *, of_rest: bool = False) -> None:
         """Let through only the observations that `mask` lets through as well.
+
+        Parameters
+        ----------
+        mask : ndarray of bool, shape (n,)
+            What the filter lets through.
+        what : str
+            The filter, for people.
+        of_rest : bool
+            Whether it looked only at what is left by the filters before.
 
         Raises
         ------
@@ -258,16 +292,16 @@ class Selected(Catalogued):
         assert self._of_instruments is not None
         left = self._mask & mask
         if not (left & self._of_instruments).any():
-            matching = int(mask.sum())
+            matching = "" if of_rest else f" ({int(mask.sum())} of {len(mask)} in the catalogue match)"
             raise NoObsAfterFilterError(
-                f"No selected observation of {self.pretty_name} is left by {what}"
-                f" ({matching} of {len(mask)} in the catalogue match). The selection is unchanged.",
+                f"No selected observation of {self.pretty_name} is left by {what}{matching}."
+                " The selection is unchanged.",
                 expected="at least one",
                 remedy="widen the filter, or start again with reset_filter()",
                 mission=self.name,
             )
         self._mask = left
-        self._last_mask = mask
+        self._last_mask, self._last_of_rest = mask, of_rest
         self._downloaded = False
 
     def _select_all(self) -> None:
@@ -351,6 +385,10 @@ class Selected(Catalogued):
             return np.asarray(table["instrument"].isin(list(chosen)), dtype=bool)
         return np.ones(len(table), dtype=bool)
 
+    def choice_in_words(self, chosen: Sequence[str]) -> str:
+        """Say what :meth:`rows_of_instruments` chooses; missions that override that one override this one too."""
+        return f"the chosen instruments, {', '.join(chosen)}"
+
     def _instrument_rows(self, chosen: Sequence[str]) -> NDArray[np.bool_]:
         import numpy as np
 
@@ -369,10 +407,10 @@ class Selected(Catalogued):
             rows = self._instrument_rows(chosen)
             if not (rows & self._mask).any():
                 raise NoObsAfterFilterError(
-                    f"No selected observation of {self.pretty_name} is of {', '.join(chosen)}."
-                    " The instruments are unchanged.",
+                    f"No selected observation of {self.pretty_name} is of {self.choice_in_words(chosen)}."
+                    " The choice is unchanged.",
                     expected="at least one",
-                    remedy="choose other instruments, or reset_filter() first",
+                    remedy="choose others, or reset_filter() first",
                     mission=self.name,
                 )
             self._of_instruments = rows

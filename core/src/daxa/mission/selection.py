@@ -227,7 +227,7 @@ def rectangle_corners(
         south, north, swapped = north, south, True
     if east - west >= 360:
         west, east = 0.0, 360.0
-    elif not (0 <= west <= 360 and 0 <= east <= 360):
+    elif not (0 <= west < 360 and 0 <= east < 360):
         west, east = west % 360, east % 360
     return (west, south), (east, north), swapped
 

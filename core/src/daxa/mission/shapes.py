@@ -142,6 +142,16 @@ def touch(one: Shape, other: Shape) -> bool:
     return bool(one.contains(other.corners).any() or other.contains(one.corners).any() or _cross(one, other))
 
 
+def within(one: Shape, other: Shape) -> bool:
+    """Whether a shape lies in another one, which has no dents."""
+    if isinstance(one, Circle):
+        centre = one.centre[np.newaxis]
+        if isinstance(other, Circle):
+            return bool(separations(centre, other.centre)[0] + one.radius <= other.radius)
+        return bool(other.contains(centre)[0] and other.distances(centre)[0] >= one.radius)
+    return bool(other.contains(one.corners).all())
+
+
 def _cross(one: Polygon, other: Polygon) -> bool:
     """Whether an edge of one polygon crosses an edge of the other: four triangles then turn the same way."""
     a, b = one.corners[:, np.newaxis], one._ends[:, np.newaxis]

@@ -30,7 +30,8 @@ class SharedFiles:
     """The shared tars of one download.
 
     They are unpacked from gzip once, so that each observation reads only what it takes. When something could not be
-    fetched they stay for the next try; otherwise they go with the end of the download, or of the last that uses them.
+    fetched they stay for the next try, unless they themselves were the reason; otherwise they go with the end of the
+    download, or of the last that uses them.
 
     Parameters
     ----------
@@ -49,6 +50,7 @@ class SharedFiles:
     _here: dict[str, tuple[Path, int]] = field(factory=dict, init=False)
     _failures: dict[str, DaxaError] = field(factory=dict, init=False)
     _unfinished: bool = field(default=False, init=False)
+    _doubtful: set[Path] = field(factory=set, init=False)
     _use: Claim | None = field(default=None, init=False)
 
     async def held(self, remote: RemoteFile) -> tuple[RemoteFile, int]:
@@ -112,6 +114,11 @@ class SharedFiles:
         """Keep what is here beyond the download: an observation that needs it is not complete."""
         self._unfinished = True
 
+    def doubt(self, remote: RemoteFile) -> None:
+        """Do not keep a tar beyond the download: it does not hold what it should, and may be another by tomorrow."""
+        if remote.url in self._here:
+            self._doubtful.add(self._here[remote.url][0].parent)
+
     async def close(self) -> None:
         """Remove what nobody needs any more."""
         with anyio.CancelScope(shield=True):
@@ -120,6 +127,9 @@ class SharedFiles:
     def _close(self) -> None:
         if self._use is None:
             return
-        if self._here and not self._failures and not self._unfinished and self._use.is_alone():
-            shutil.rmtree(self.raw / SHARED, ignore_errors=True)
+        if self._here and self._use.is_alone():
+            if not self._failures and not self._unfinished:
+                self._doubtful.add(self.raw / SHARED)
+            for directory in self._doubtful:
+                shutil.rmtree(directory, ignore_errors=True)
         self._use.release()

@@ -13,7 +13,6 @@ from daxa.context import Context, current_context
 from daxa.exceptions import (
     DaxaError,
     InvalidParameterError,
-    NameNotResolvedError,
     NoObsAfterFilterError,
     ParameterTypeError,
     UnknownNameError,
@@ -192,6 +191,10 @@ async def multi_mission_filter_on_positions(
     from daxa.mission.inputs import as_degrees, as_positions
 
     context = context or current_context()
+    if isinstance(missions, str):
+        raise InvalidParameterError(
+            f"missions is {missions!r}.", expected="a list of internal names", remedy=f"write [{missions!r}]"
+        )
     names = _names(missions, context)
     as_positions(positions, "icrs")
     if isinstance(search_distance, Mapping):
@@ -247,6 +250,7 @@ async def find(
     NameNotResolvedError
         If no name service knows the target.
     """
+    from daxa.mission.inputs import UnresolvedNameError
     from daxa.mission.names import resolve_names
 
     context = context or current_context()
@@ -255,7 +259,7 @@ async def find(
     if isinstance(target, str):
         (resolved,) = await resolve_names([target], context, "icrs")
         if resolved is None:
-            raise NameNotResolvedError(
+            raise UnresolvedNameError(
                 f"No name service knows {target!r}.", expected="a name Sesame knows", remedy="check it", value=target
             )
         positions = resolved

@@ -47,6 +47,7 @@ AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 524})
 BUSY: Final = frozenset({429, 503})
 LISTINGS: Final = "listings+"
 """Before an address: its directory pages, which hosts want farther apart than files."""
+DEEPEST: Final = 32  # directories below one that is walked; no archive has so many
 READ_AHEAD: Final = 1 << 20  # bytes that a connection holds before it makes the server wait
 
 
@@ -155,6 +156,11 @@ class Net:
         self.heasarc = Tree(self, copies_of(self.url("HEASARC"), self.url("HEASARC_S3"), prefer))
         self.unpacking = anyio.CapacityLimiter(os.cpu_count() or 1)  # more would only hinder each other, and the loop
 
+    @property
+    def prefers_copies(self) -> bool:
+        """Whether files of HEASARC's tree shall come from its mirror or a mounted copy, before anything else."""
+        return self.heasarc.copies[0].kind != "https"
+
     def url(self, service: str) -> str:
         """Address of a service, as configured."""
         return self.context.service_url(service)
@@ -199,6 +205,7 @@ class Net:
         limit: int = 64 * 1024 * 1024,
         attempts: int | None = None,
         ok: Sequence[int] = (200,),
+        answers: Callable[[Reply], bool] | None = None,
     ) -> Reply:
         """Ask for something that fits into memory.
 
@@ -216,6 +223,8 @@ class Net:
             Tries in all.
         ok : sequence of int
             Statuses that are answers.
+        answers : callable, optional
+            Whether a reply of another status is an answer too.
 
         Raises
         ------
@@ -237,12 +246,12 @@ class Net:
                 ):
                     if response.status not in AGAIN:
                         self.circuit.answered(url)
-                    if response.status in ok:
+                    if response.status in ok or answers is not None:
                         body = await self._body(response, limit)
-                        self.context.hosts.report(url, throttled=False)
-                        if self.told is not None:
-                            self.told.append((url, response.headers.get("ETag")))
-                        return Reply(response.status, self.logins.bare(response.url), response.headers, body)
+                        reply = Reply(response.status, self.logins.bare(response.url), response.headers, body)
+                        if answers is None or response.status in ok or answers(reply):
+                            self._answered(url, reply)
+                            return reply
                     if response.status not in AGAIN:
                         raise self.refusal(response.status, self.logins.bare(response.url))
                     cause = f"status {response.status}"
@@ -267,6 +276,13 @@ class Net:
             attempts=tries,
             cause=cause,
         )
+
+    def _answered(self, url: str, reply: Reply) -> None:
+        """Take notice of an answer."""
+        self.circuit.answered(url)
+        self.context.hosts.report(url, throttled=False)
+        if self.told is not None:
+            self.told.append((url, reply.headers.get("ETag")))
 
     def note_busy(self, url: str, status: int, header: str | None) -> float | None:
         """Make the whole host wait when it says it is busy; returns the wait it asks for."""
@@ -294,8 +310,15 @@ class Net:
             blocks.append(block)
         return b"".join(blocks)
 
-    async def listing(self, url: str) -> tuple[Entry, ...]:
+    async def listing(self, url: str, *, listed: bool = False) -> tuple[Entry, ...]:
         """List a directory; one of HEASARC's tree from whichever copy has it.
+
+        Parameters
+        ----------
+        url : str
+            Its address.
+        listed : bool
+            Whether its name was read from a listing: then a 404 may be a passing fault, and is tried again.
 
         Raises
         ------
@@ -307,12 +330,12 @@ class Net:
         address = url if url.endswith("/") else url + "/"
         path = self.heasarc.path_of(address)
         if path is not None:
-            return await self.heasarc.listing(path)
+            return await self.heasarc.listing(path, listed=listed)
         if address.startswith("file:"):
             return await anyio.to_thread.run_sync(list_directory, address)
-        return await self.page(address)
+        return await self.page(address, listed=listed)
 
-    async def page(self, address: str, source: str = "") -> tuple[Entry, ...]:
+    async def page(self, address: str, source: str = "", *, listed: bool = False) -> tuple[Entry, ...]:
         """List a directory by its page, in turn with other listings of the host.
 
         Parameters
@@ -321,6 +344,8 @@ class Net:
             Of the directory, ending in ``/``.
         source : str
             Address of the copy of a tree that it belongs to.
+        listed : bool
+            As for :meth:`listing`.
 
         Raises
         ------
@@ -330,12 +355,13 @@ class Net:
         turn = LISTINGS + address
         spaced = self.context.hosts.policy(turn).interval > 0
         for attempt in (1, 2, 3):
-            async with self.context.hosts.slot(turn) if spaced else nullcontext():
-                reply = await self.get(address)
             try:
-                return parse_listing(reply.text, reply.url, source)
-            except BadReplyError:
-                if attempt == 3:
+                async with self.context.hosts.slot(turn) if spaced else nullcontext():
+                    reply = await self.get(address)
+                return parse_listing(reply.text, reply.url, source, address)
+            except (BadReplyError, NotAtArchiveError) as problem:
+                if attempt == 3 or (isinstance(problem, NotAtArchiveError) and not listed):
+                    problem.context.setdefault("attempts", attempt)
                     raise
                 await anyio.sleep(self.patience.wait(attempt))
         raise AssertionError("unreachable")
@@ -361,6 +387,13 @@ class Net:
         found: list[tuple[str, Entry]] = []
 
         async def enter(prefix: str) -> None:
+            if prefix.count("/") > DEEPEST:
+                raise BadReplyError(
+                    f"{shown(base)} has directories within each other without end.",
+                    expected=f"at most {DEEPEST}",
+                    remedy="tell the archive's operators",
+                    url=shown(base),
+                )
             async with anyio.create_task_group() as group:
                 for entry in await self.listing(base + prefix):
                     path = prefix + entry.name

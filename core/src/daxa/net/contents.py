@@ -11,6 +11,7 @@ from attrs import frozen
 from daxa.exceptions import BadReplyError, InvalidNameError, NotAtArchiveError
 from daxa.net.fits import MAGIC as _FITS
 from daxa.net.fits import check_fits
+from daxa.net.listing import is_file_name
 from daxa.net.unpack import COMPRESS, GZIP, gunzip, is_tar, plain_name, uncompress, unpack_tar
 from daxa.specs import RemoteFile
 
@@ -144,5 +145,5 @@ def _disposition_name(header: str) -> str | None:
         key, _, value = part.strip().partition("=")
         if key.lower() == "filename":
             name = value.strip().strip('"')
-            return name if name and not set(name) & {"/", "\\", "\x00"} and not name.startswith(".") else None
+            return name if is_file_name(name) else None
     return None

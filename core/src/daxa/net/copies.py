@@ -105,8 +105,15 @@ class Tree:
         """All places of a file that was listed, best first."""
         return tuple(copy.location(path, entry) for copy in self.copies)
 
-    async def listing(self, directory: str) -> tuple[Entry, ...]:
-        """List a directory of the tree, given its path, which ends in ``/``.
+    async def listing(self, directory: str, *, listed: bool = False) -> tuple[Entry, ...]:
+        """List a directory of the tree.
+
+        Parameters
+        ----------
+        directory : str
+            Its path, which ends in ``/``.
+        listed : bool
+            Whether its name was read from a listing: then a 404 may be a passing fault, and is tried again.
 
         Raises
         ------
@@ -118,7 +125,7 @@ class Tree:
         problem: NetworkError | None = None
         for copy in self.copies:
             try:
-                return await self._listed(copy, directory)
+                return await self._listed(copy, directory, listed)
             except NetworkError as failure:
                 if copy.is_origin and isinstance(failure, NotAtArchiveError | AccessDeniedError):
                     raise
@@ -127,14 +134,14 @@ class Tree:
         assert problem is not None
         raise problem
 
-    async def _listed(self, copy: Copy, directory: str) -> tuple[Entry, ...]:
+    async def _listed(self, copy: Copy, directory: str, listed: bool) -> tuple[Entry, ...]:
         match copy.kind:
             case "file":
                 return await anyio.to_thread.run_sync(list_directory, f"{copy.url}{quote(directory)}", copy.url)
             case "s3":
                 return await self._in_bucket(copy, directory)
             case _:
-                return await self.net.page(f"{copy.url}{quote(directory)}", copy.url)
+                return await self.net.page(f"{copy.url}{quote(directory)}", copy.url, listed=listed)
 
     async def _in_bucket(self, copy: Copy, directory: str) -> tuple[Entry, ...]:
         """Directories below one that was listed are known: a bucket lists all that lies below at once."""

@@ -63,4 +63,5 @@ def heasarc_file(
         unpack=how,
         part_of=part_of,
         required=required,
+        about=entry.size,
     )

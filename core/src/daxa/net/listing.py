@@ -11,7 +11,10 @@ from attrs import frozen
 from daxa.exceptions import BadReplyError
 
 _SIZE = re.compile(r"(\d{1,18}(?:\.\d+)?)\s*([KMGT]?)\Z")
+_TITLE = re.compile(r"(?:index of|directory listing for)\s+([^|]*)", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?")
+LONGEST = 235
+"""Bytes of a name: disks take 255, and a transfer needs some for its own endings."""
 _SCALE = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 
 
@@ -47,8 +50,13 @@ class Entry:
 
 
 def is_file_name(name: str) -> bool:
-    """Whether a name is one of a file or directory, and leads nowhere else."""
-    return name not in ("", ".", "..") and not set(name) & {"/", "\\", "\x00"} and name.isprintable()
+    """Whether a name is one of a file or directory that archives publish: it leads nowhere else, and is not hidden."""
+    return (
+        not name.startswith(".")
+        and not set(name) & {"/", "\\", "\x00"}
+        and name.isprintable()
+        and 0 < len(name.encode(errors="surrogatepass")) <= LONGEST
+    )
 
 
 class _Page(HTMLParser):
@@ -107,7 +115,17 @@ def _child(href: str, base: str) -> tuple[str, bool] | None:
     return (name, rest.endswith("/")) if is_file_name(name) else None
 
 
-def parse_listing(html: str, url: str, source: str = "") -> tuple[Entry, ...]:
+def _is_page_of(title: str, url: str) -> bool:
+    """Whether a title names the directory of an address; how much stands before it is a matter of the server."""
+    found = _TITLE.search(title)
+    named = [part for part in (found[1] if found else "").strip().split("/") if part]
+    asked = [part for part in unquote(urlsplit(url).path).split("/") if part]
+    if min(len(named), len(asked)) < 2:  # a server that says less than where it is
+        return True
+    return named[-2:] == [one.strip() for one in asked[-2:]]
+
+
+def parse_listing(html: str, url: str, source: str = "", asked: str | None = None) -> tuple[Entry, ...]:
     """Read a directory page.
 
     Parameters
@@ -118,11 +136,13 @@ def parse_listing(html: str, url: str, source: str = "") -> tuple[Entry, ...]:
         Its address, ending in ``/``.
     source : str
         Address of the copy of a tree that it belongs to.
+    asked : str, optional
+        Address that was asked for, where a redirection led to `url`.
 
     Raises
     ------
     BadReplyError
-        If it is no directory page, or its end is missing.
+        If it is no directory page, or that of another directory, or its end is missing.
     """
     page = _Page()
     try:
@@ -138,6 +158,13 @@ def parse_listing(html: str, url: str, source: str = "") -> tuple[Entry, ...]:
             f"{url} is not a directory page; its title is {page.title.strip()!r}.",
             expected="a page titled Index of ...",
             remedy="try again later; the server may be answering with an error page",
+            url=url,
+        )
+    if not _is_page_of(page.title, asked or url):
+        raise BadReplyError(
+            f"{url} sent the page of another directory; its title is {page.title.strip()!r}.",
+            expected="the page of that directory",
+            remedy="try again later",
             url=url,
         )
     if not page.whole:

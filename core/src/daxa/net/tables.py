@@ -28,6 +28,9 @@ MOST_ROWS: Final = 100_000
 PAGED_BY: Final = "ra"
 """Column by which a larger table is asked for in parts, in degrees."""
 
+MOST_BELIEVED: Final = 10_000_000
+"""Rows that a table may have; the largest catalogues of observations have some hundred thousand."""
+
 _NARROWEST: Final = 1e-6
 _DAY: Final = 86_400_000_000
 """Microseconds of a day."""
@@ -63,6 +66,13 @@ async def whole_table(net: Net, service: str, table: str, columns: Sequence[str]
         If rows or a column are missing.
     """
     number = await net.count(service, table)
+    if not 0 <= number <= MOST_BELIEVED:
+        raise BadReplyError(
+            f"{service} says that {table} has {number} rows.",
+            expected=f"up to {MOST_BELIEVED}",
+            remedy="try again later",
+            url=service,
+        )
     if number <= MOST_ROWS or PAGED_BY not in columns:
         return frame(await _rows(net, service, table, columns, number), columns)
     import pandas as pd
@@ -88,7 +98,11 @@ async def _pages(net: Net, service: str, table: str, columns: Sequence[str], num
     pieces = number // MOST_ROWS + 2
     edges = [360.0 * piece / pieces for piece in range(pieces + 1)]
     zones = list(pairwise(edges))
+    asked = 0
     while zones:
+        asked += 1
+        if asked > 100 + 10 * pieces:  # its counts contradict each other
+            raise _incomplete(service, table, 0, number)
         low, high = zones.pop(0)
         where = f"{PAGED_BY} >= {low} AND {PAGED_BY} < {high}"
         rows = await net.count(service, table, where)

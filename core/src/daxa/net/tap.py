@@ -13,17 +13,17 @@ import anyio.to_thread
 
 from daxa.exceptions import BadReplyError, ServiceError
 from daxa.net.documents import document_parser
+from daxa.net.streams import SpoiltStream, check_streams
 
 if TYPE_CHECKING:
     from astropy.table import Table
 
-    from daxa.net.client import Net
+    from daxa.net.client import Net, Reply
 
 AT_ONCE = 2
 """Queries at once that a host's table service gets; its files may be asked for more often."""
 _LIMIT = 1024 * 1024 * 1024
-_STREAM = re.compile(rb"<(?:\w+:)?STREAM\b[^>]*\bbase64\b[^>]*>([^<]*)<")
-_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_ROOT = re.compile(rb"<(?:[\w.-]+:)?VOTABLE\b")
 
 
 def _refuse_entities(body: bytes, url: str) -> None:
@@ -36,16 +36,6 @@ def _refuse_entities(body: bytes, url: str) -> None:
             remedy="tell the service's operators",
             url=url,
         )
-
-
-def _refuse_spoilt_streams(body: bytes, url: str) -> None:
-    """Look whether base64 is base64: a lenient decoder would pass over what is not, and lose rows without a word."""
-    for match in _STREAM.finditer(body):
-        text = match[1].translate(None, b" \t\r\n")
-        if len(text) % 4 or text.translate(None, _BASE64).rstrip(b"="):
-            raise BadReplyError(
-                f"The table of {url} holds a damaged stream.", expected="base64", remedy="try again", url=url
-            )
 
 
 def query_status(body: bytes) -> tuple[str | None, str]:
@@ -87,6 +77,10 @@ def query_status(body: bytes) -> tuple[str | None, str]:
     return None, ""
 
 
+def _is_votable(body: bytes) -> bool:
+    return _ROOT.search(body[:65536].upper()) is not None
+
+
 def read_votable(body: bytes, url: str, *, columns: Sequence[str] = (), overflow: bool = False) -> Table:
     """Read a reply as a table with lower-case column names and stripped text.
 
@@ -109,7 +103,7 @@ def read_votable(body: bytes, url: str, *, columns: Sequence[str] = (), overflow
         If it is no VOTable, is cut short, or lacks a column.
     """
     body = body.lstrip()  # some services write blanks before the declaration
-    if b"<VOTABLE" not in body[:65536].upper():
+    if not _is_votable(body):
         raise BadReplyError(
             f"The reply of {url} is not a VOTable; it begins {body[:80]!r}.",
             expected="a VOTable",
@@ -117,7 +111,6 @@ def read_votable(body: bytes, url: str, *, columns: Sequence[str] = (), overflow
             url=url,
         )
     _refuse_entities(body, url)
-    _refuse_spoilt_streams(body, url)
     try:
         status, message = query_status(body)
     except (expat.ExpatError, LookupError, ValueError) as problem:  # the latter two for encodings nobody knows
@@ -134,17 +127,31 @@ def read_votable(body: bytes, url: str, *, columns: Sequence[str] = (), overflow
         raise BadReplyError(
             f"{url} sent only a part of the table.", expected="all rows", remedy="ask for fewer rows at once", url=url
         )
+    try:
+        streams = check_streams(body)
+    except SpoiltStream as problem:
+        raise BadReplyError(
+            f"The VOTable of {url} is damaged: {problem}.",
+            expected="whole rows, in base64, in the document itself",
+            remedy="try again",
+            url=url,
+        ) from problem
     from astropy.io.votable import parse_single_table
 
     try:
         # Services deviate from the standard in many small ways, which is passed over without a word. This runs in
         # threads: what would catch warnings here would lose those of others.
-        table = parse_single_table(io.BytesIO(body), verify="ignore").to_table(use_names_over_ids=True)
+        table = parse_single_table(io.BytesIO(streams.body), verify="ignore").to_table(use_names_over_ids=True)
     except Exception as problem:  # astropy raises many kinds for damaged tables
         raise BadReplyError(
             f"The VOTable of {url} cannot be read: {problem}.", expected="a sound VOTable", remedy="try again", url=url
         ) from problem
-    for name in list(table.colnames):
+    names = list(table.colnames)
+    for (row, index), text in streams.texts.items():
+        if table[names[index]].dtype.kind != "O":
+            table[names[index]] = table[names[index]].astype(object)
+        table[names[index]][row] = text
+    for name in names:
         if name.strip('"').lower() != name:
             table.rename_column(name, name.strip('"').lower())
     missing = [name for name in columns if name.strip('"').lower() not in table.colnames]
@@ -191,17 +198,21 @@ async def tap(net: Net, service: str, adql: str, *, maxrec: int | None = None, c
     columns : sequence of str
         Columns the answer must have.
     """
-    form = {"REQUEST": "doQuery", "LANG": "ADQL", "QUERY": adql, "RESPONSEFORMAT": "votable", "FORMAT": "votable"}
+    form = {"REQUEST": "doQuery", "LANG": "ADQL", "QUERY": adql, "FORMAT": "votable"}
     if maxrec is not None:
         form["MAXREC"] = str(maxrec)
     url = f"{service.rstrip('/')}/sync"
     hosts, queries = net.context.hosts, f"tap+{url}"
     hosts.set(queries, AT_ONCE)
-    # Services send errors with any status: the document says more than the number.
     async with hosts.slot(queries):
-        reply = await net.get(url, method="POST", data=form, limit=_LIMIT, ok=(200, 400, 500))
+        reply = await net.get(url, method="POST", data=form, limit=_LIMIT, answers=_answers)
     read = partial(read_votable, reply.body, url, columns=columns, overflow=maxrec is not None)
     return await anyio.to_thread.run_sync(read)  # a whole catalogue takes a while to read
+
+
+def _answers(reply: Reply) -> bool:
+    """Whether a service has said something: errors come with any status, and the document says more than the number."""
+    return _is_votable(reply.body)
 
 
 async def count(net: Net, service: str, table: str, where: str = "") -> int:

@@ -17,6 +17,7 @@ import anyio.to_thread
 from attrs import frozen
 
 from daxa.exceptions import (
+    AccessDeniedError,
     BadReplyError,
     InvalidNameError,
     NetworkError,
@@ -137,7 +138,8 @@ class Transfer:
             try:
                 files, size = await self._from(location)
             except (NetworkError, UnsafeArchiveError) as failure:
-                if problem is None or isinstance(problem, NotAtArchiveError):  # a mirror without it explains nothing
+                absent = isinstance(failure, NotAtArchiveError)  # that a mirror lacks it explains nothing
+                if problem is None or (isinstance(problem, NotAtArchiveError) and not absent):
                     problem = failure
                 continue
             except OSError as failure:
@@ -145,6 +147,7 @@ class Transfer:
             etag = self.part.validator.get("etag")
             return FetchResult(files, location.url, size, etag, self.attempts, time.monotonic() - began, self.resumed)
         assert problem is not None
+        problem.context.setdefault("attempts", self.attempts)
         raise problem
 
     def _storage(self, problem: OSError) -> StorageError:
@@ -153,6 +156,7 @@ class Transfer:
             expected="a writable disk with room",
             remedy="free space or choose another output directory, then download again: it goes on where it stopped",
             path=str(self.directory / self.remote.path),
+            errno=problem.errno,
         )
 
     async def _from(self, location: Location) -> tuple[tuple[FetchedFile, ...], int]:
@@ -234,7 +238,12 @@ class Transfer:
             if response.status in AGAIN:
                 wait = self.net.note_busy(location.url, response.status, response.headers.get("Retry-After"))
                 raise Again(f"status {response.status}", wait)
-            raise self.net.refusal(response.status, self.net.logins.bare(response.url))
+            refusal = self.net.refusal(response.status, self.net.logins.bare(response.url))
+            if location.kind == "s3" and isinstance(refusal, AccessDeniedError):  # so buckets tell of a key they lack
+                refusal = NotAtArchiveError(
+                    refusal.message, remedy="the mirror does not have it", url=where, status=response.status
+                )
+            raise refusal
         self._check_type(response)
         self._check_tag(response, location)
         self.disposition = response.headers.get("Content-Disposition", "")
@@ -277,13 +286,19 @@ class Transfer:
                 remedy="try again later",
                 url=where,
             )
-        if encoding not in ("identity", "") and not (encoding == "gzip" and name.endswith((".gz", ".ftz"))):
+        if encoding not in ("identity", "") and not self._is_its_own(encoding, name):
             raise BadReplyError(
                 f"{where} was sent encoded as {encoding}.",
                 expected="the file as it is",
                 remedy="try again later",
                 url=where,
             )
+
+    def _is_its_own(self, encoding: str, name: str) -> bool:
+        """Whether an encoding is only another word for what the file is: Apache calls ``.gz`` and ``.Z`` so."""
+        if encoding in ("gzip", "x-gzip"):  # of a packed reply its first bytes tell
+            return self.remote.unpack == "auto" or name.endswith((".gz", ".ftz", ".tgz"))
+        return encoding in ("compress", "x-compress") and name.endswith(".z")
 
     def _check_range(self, response: aiohttp.ClientResponse, have: int) -> int | None:
         where = shown(self.net.logins.bare(response.url))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -165,6 +166,21 @@ def gunzip(source: Path, target: Path | None, name: str) -> str:
     return sink.end()
 
 
+class _Grown:
+    """Takes what is unpacked, until it is far more than could be."""
+
+    def __init__(self, packed: int, name: str, writer: IO[bytes]) -> None:
+        self._packed, self._name, self._writer, self._size = packed, name, writer, 0
+
+    def write(self, block: bytes) -> int:
+        self._size += len(block)
+        self.look()
+        return self._writer.write(block)
+
+    def look(self) -> None:
+        _check_growth(self._packed, self._size, self._name)
+
+
 def uncompress(source: Path, target: Path, name: str) -> None:
     """Unpack a file of Unix compress (LZW). It has no end mark; the caller looks at what came out."""
     try:
@@ -178,7 +194,13 @@ def uncompress(source: Path, target: Path, name: str) -> None:
         ) from problem
     try:
         with source.open("rb") as reader, target.open("wb") as writer:
-            ncompress.decompress(reader, writer)
+            grown = _Grown(source.stat().st_size, name, writer)
+            try:
+                ncompress.decompress(reader, grown)
+            finally:
+                grown.look()  # it may come back as another error
+    except UnsafeArchiveError:
+        raise
     except (ValueError, OSError) as problem:
         if isinstance(problem, OSError) and problem.errno:
             raise
@@ -218,9 +240,10 @@ def _member_name(member: tarfile.TarInfo) -> str:
             expected="a path below its directory",
             remedy="tell the archive's operators",
         )
-    if not (member.isreg() or member.isdir()):
+    if not (member.isreg() or member.isdir()) or member.size < 0:
+        what = "is of less than no bytes" if member.size < 0 else "is a link or a device"
         raise UnsafeArchiveError(
-            f"A tar holds {member.name!r}, which is a link or a device.",
+            f"A tar holds {member.name!r}, which {what}.",
             expected="plain files",
             remedy="tell the archive's operators",
         )
@@ -247,6 +270,10 @@ def _to_the_end(path: Path) -> None:
         stream.seek(max(size - 1024, 0))
         if size < 1024 or size % 512 or stream.read().strip(b"\0"):
             raise BadReplyError("A tar is cut short.", expected="its end mark", remedy="try again")
+
+
+def _damaged_tar(problem: Exception) -> BadReplyError:
+    return BadReplyError(f"A tar is damaged: {problem}.", expected="a whole tar", remedy="try again")
 
 
 def unpack_tar(
@@ -308,8 +335,14 @@ def unpack_tar(
                 with reader, target.open("wb") as writer:
                     shutil.copyfileobj(reader, writer, BLOCK)
                 found.append(target)
-    except (tarfile.TarError, EOFError) as problem:
-        raise BadReplyError(f"A tar is damaged: {problem}.", expected="a whole tar", remedy="try again") from problem
+    except UnsafeArchiveError:
+        raise
+    except (tarfile.TarError, EOFError, ValueError, OverflowError, MemoryError) as problem:  # for absurd lengths
+        raise _damaged_tar(problem) from problem
+    except OSError as problem:
+        if problem.errno != errno.EINVAL:  # that is a place that no file has
+            raise
+        raise _damaged_tar(problem) from problem
     _to_the_end(source)
     kept: list[Path] = []
     for path in found:

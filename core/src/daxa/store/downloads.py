@@ -84,7 +84,8 @@ class ObservationEntry:
         Observation.
     wanted : Mapping of str to tuple of str
         For each part that is complete, ``raw`` or ``products``, the instruments it was fetched for; ``*`` is all.
-        Where kinds of products were chosen, these are instrument and kind, ``PN:images``.
+        Where kinds of products were chosen, these are instrument and kind, ``PN:images``; where a version of the
+        processing was, that is in it, ``TM1@020``.
     state : {"complete", "partial", "absent"}
         How the last attempt ended; ``absent``: the archive holds nothing for it.
     cause : str or None
@@ -104,15 +105,20 @@ class ObservationEntry:
 
     def covers(self, want: Want, service: str) -> bool:
         """Whether all that is wanted was fetched from that service before."""
+        everything = _of_version(_ALL, want)
         return self.service == service and all(
-            _ALL in self.wanted.get(part, ()) or set(instruments) <= set(self.wanted.get(part, ()))
+            everything in self.wanted.get(part, ()) or set(instruments) <= set(self.wanted.get(part, ()))
             for part, instruments in _parts(want).items()
         )
 
 
+def _of_version(instrument: str, want: Want) -> str:
+    return instrument if want.version is None else f"{instrument}@{want.version}"
+
+
 def _parts(want: Want) -> dict[str, tuple[str, ...]]:
     """The parts of a wish, each with its instruments, and those of products with their kinds where some are chosen."""
-    instruments = tuple(sorted(want.instruments)) or (_ALL,)
+    instruments = tuple(_of_version(inst, want) for inst in sorted(want.instruments) or (_ALL,))
     of_kinds = tuple(f"{inst}:{kind}" for inst in instruments for kind in sorted(want.kinds))
     parts = {"raw": instruments, "products": of_kinds or instruments}
     return {part: parts[part] for part in parts if getattr(want, part)}

@@ -151,6 +151,11 @@ class Chandra(Mission):
         rows = table["instrument"].isin(list(chosen)) & table["grating"].isin(gratings)
         return np.asarray(rows, dtype=bool)
 
+    def choice_in_words(self, chosen: Sequence[str]) -> str:
+        """Name the chosen detectors and gratings."""
+        detectors = ", ".join(one for one in chosen if one not in GRATINGS) or "no detector"
+        return f"{detectors} with {' or '.join(one for one in chosen if one in GRATINGS) or 'no grating'}"
+
     # --- files ------------------------------------------------------------------------------------------------------
 
     async def remote_files(self, obs: Mapping[str, Any], want: Want, net: Net) -> AsyncIterator[RemoteFile]:
@@ -170,7 +175,7 @@ class Chandra(Mission):
         for name in wanted:
             if name not in there:
                 continue
-            for entry in newest(await net.listing(f"{_address(net, service, obs_id)}{name}/")):
+            for entry in newest(await net.listing(f"{_address(net, service, obs_id)}{name}/", listed=True)):
                 if name == "primary":
                     yield _file(net, service, obs_id, "primary/", entry, part_of="products")
                 elif _SECONDARY.search(entry.name):
@@ -206,9 +211,13 @@ class Chandra(Mission):
             raise problem
         return max(found, key=lambda one: sum(entry.is_dir and entry.name in wanted for entry in one[1]))
 
+    def newest_files(self, paths: Sequence[str]) -> list[str]:
+        """Files that count: of those that differ in their revision alone, the newest."""
+        return _newest_names(paths)
+
     def label(self, obs: Mapping[str, Any], paths: Sequence[str]) -> list[ProductLabel]:
         """Say what downloaded files are; an observation of several pointings has no event list that is *the* one."""
-        found = super().label(obs, _newest_names(paths))
+        found = super().label(obs, paths)
         times = Counter((one.kind, one.inst) for one in found)
         if any(count > 1 for count in times.values()):
             warnings.warn(

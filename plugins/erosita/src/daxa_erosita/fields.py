@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from daxa.api import InvalidParameterError, ParameterTypeError
+from daxa.api import InvalidParameterError
 
 
 class Field(NamedTuple):
@@ -82,15 +82,13 @@ def check_fields(fields: str | Sequence[str]) -> list[str]:
 
     Raises
     ------
-    ParameterTypeError
-        If one is not text.
     InvalidParameterError
-        If there is no such field or type, or none is named.
+        If one is not text, there is no such field or type, or none is named.
     """
     given: Any = [fields] if isinstance(fields, str) else fields
     wanted = list(given) if isinstance(given, Iterable) else [given]
     if not all(isinstance(one, str) for one in wanted):
-        raise ParameterTypeError(
+        raise InvalidParameterError(
             f"{fields!r} does not name fields of eROSITA's early data release.",
             expected="text, or a list of it",
             remedy="name some of all_mission_fields or all_mission_field_types",

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import quote
 
 import anyio.to_thread
 from attrs import evolve
@@ -87,6 +88,12 @@ class eROSITAFiles(Mission):
     def active_modules(self, obs: Mapping[str, Any]) -> Sequence[str]:
         """Modules that were at work in an observation."""
         return self.instruments
+
+    async def download(  # type: ignore[override]
+        self, num_cores: int | None = None, download_products: bool | None = None, **options: Any
+    ) -> Any:
+        """Fetch the selected observations, as every mission does; nothing of them asks for credentials."""
+        return await super().download(num_cores, download_products=download_products, **options)
 
     def label(self, obs: Mapping[str, Any], paths: Sequence[str]) -> list[ProductLabel]:
         """Say what downloaded files are. Event lists are cut to the chosen modules; images are of all of them."""
@@ -194,7 +201,12 @@ class eROSITACalPV(eROSITAFiles):
     @property
     def chosen_fields(self) -> list[str]:
         """Fields in use; all of them where none was chosen. Setting them selects anew among what the filters leave."""
-        return list(self._fields or self.all_mission_fields)
+        fields = list(self._fields or self.all_mission_fields)
+        for one in self.filtering_operations:
+            if one["name"] == "filter_on_fields":
+                named = check_fields(one["arguments"]["fields"])
+                fields = [field for field in fields if field in named]
+        return fields
 
     @chosen_fields.setter
     def chosen_fields(self, fields: str | Sequence[str]) -> None:
@@ -217,7 +229,7 @@ class eROSITACalPV(eROSITAFiles):
 
         Raises
         ------
-        ParameterTypeError, InvalidParameterError
+        InvalidParameterError
             If there is no such field.
         NoObsAfterFilterError
             If none would be left.
@@ -250,6 +262,11 @@ class eROSITACalPV(eROSITAFiles):
         rows = super().rows_of_instruments(table, chosen)
         return rows if self._fields is None else rows & np.asarray(table["Field_Name"].isin(self._fields), dtype=bool)
 
+    def choice_in_words(self, chosen: Sequence[str]) -> str:
+        """Name the chosen fields, if some were."""
+        fields = self._fields
+        return super().choice_in_words(chosen) if fields is None else f"the chosen fields, {', '.join(fields)}"
+
     def require_selection(self, *, all_observations: bool = False) -> None:
         """Refuse a mission that nobody filtered; fields that were chosen are a selection."""
         super().require_selection(all_observations=all_observations or self._fields is not None)
@@ -272,7 +289,7 @@ class eROSITACalPV(eROSITAFiles):
             path="",
             locations=(Location(url=f"{net.url('EROSITA_EDR').rstrip('/')}/{FIELDS[str(obs['Field_Name'])].archive}"),),
             unpack="auto",
-            members=(f"?m0?_{obs_id}_*", f"*/{obs_id}/?m0?_*"),
+            members=(f"?m0?_{obs_id}_*", f"{obs_id}/?m0?_*", f"*/{obs_id}/?m0?_*"),
             shared=True,
             listed=False,
         )
@@ -307,16 +324,6 @@ class eRASS1DE(eROSITAFiles):
         "expmap": "DET_*/e*01_{oi}_02{eb}_ExposureMap_c*.fits",
         "backmap": "DET_*/e*01_{oi}_02{eb}_BackgrImage_c*.fits",
     }
-
-    def __init__(
-        self,
-        insts: str | Sequence[str] | None = None,
-        save_file_path: str | Path | None = None,
-        *,
-        context: Context | None = None,
-    ) -> None:
-        super().__init__(insts, save_file_path, context=context)
-        self._version: str | None = None
 
     async def catalogue(self, net: Net) -> DataFrame:
         """Read the table that comes along; see :mod:`daxa.api`."""
@@ -391,6 +398,20 @@ class eRASS1DE(eROSITAFiles):
         directory, _, name = pattern.partition("/")
         return f"{directory.replace('*', self._version)}/{name.replace('_c*', f'_c{self._version}')}"
 
+    def newest_files(self, paths: Sequence[str]) -> list[str]:
+        """Files that count: those of the version of the processing that was chosen, else of the newest that is here."""
+        versions: dict[str, set[int]] = {}
+        split = {path: _VERSIONED.match(path.partition("/")[0]) for path in paths}
+        for found in split.values():
+            if found is not None:
+                versions.setdefault(found["what"], set()).add(int(found["version"]))
+        chosen = None if self._version is None else int(self._version)
+        return [
+            path
+            for path, found in split.items()
+            if found is None or int(found["version"]) == (max(versions[found["what"]]) if chosen is None else chosen)
+        ]
+
     async def remote_files(self, obs: Mapping[str, Any], want: Want, net: Net) -> AsyncIterator[RemoteFile]:
         """List the tile's directories: exposures always, maps of the detectors with products."""
         obs_id = str(obs["ObsID"])
@@ -399,7 +420,7 @@ class eRASS1DE(eROSITAFiles):
         found = [entry.name for entry in await net.listing(url) if entry.is_dir]
         directories = {kind: self._directory(found, kind, obs_id, url) for kind in kinds}
         listed: dict[str, Sequence[Entry]] = {
-            kind: await net.listing(f"{url}{name}/") for kind, name in directories.items()
+            kind: await net.listing(f"{url}{name}/", listed=True) for kind, name in directories.items()
         }
         events = 0
         for kind, part, part_of in _WANTED:
@@ -414,7 +435,8 @@ class eRASS1DE(eROSITAFiles):
                     path=f"{directories[kind]}/{entry.name.removesuffix('.gz')}",
                     locations=(
                         Location(
-                            url=f"{url}{directories[kind]}/{entry.name}", size=entry.size if entry.exact else None
+                            url=f"{url}{directories[kind]}/{quote(entry.name)}",
+                            size=entry.size if entry.exact else None,
                         ),
                     ),
                     unpack="gzip" if entry.name.endswith(".gz") else "none",

@@ -176,7 +176,7 @@ class NuSTARPointed(Mission):
             if directory not in there:
                 missing.append(directory)
                 continue
-            for entry in await net.listing(f"{url}{directory}/"):
+            for entry in await net.listing(f"{url}{directory}/", listed=True):
                 if entry.name.endswith(_ENCRYPTED):
                     raise _encrypted(obs_id, f"{url}{directory}/")
                 if not entry.is_dir and self._is_wanted(obs_id, directory, entry, want):

@@ -53,6 +53,12 @@ _ENDINGS: Final = (".fits.Z", ".fits.gz", ".fits")
 class ROSATFiles(Mission):
     """What the pointed observations and the survey's tiles have in common: where files are, and which."""
 
+    async def download(  # type: ignore[override]
+        self, num_cores: int | None = None, download_products: bool | None = None, **options: Any
+    ) -> Any:
+        """Fetch the selected observations, as every mission does; nothing of them asks for credentials."""
+        return await super().download(num_cores, download_products=download_products, **options)
+
     async def remote_files(self, obs: Mapping[str, Any], want: Want, net: Net) -> AsyncIterator[RemoteFile]:
         """List the observation's directory at HEASARC.
 

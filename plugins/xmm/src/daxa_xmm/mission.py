@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from daxa.api import (
     AccessDeniedError,
+    BadReplyError,
     Context,
     InvalidParameterError,
     Mission,
@@ -37,7 +39,7 @@ from daxa_xmm.holdings import BANDS, EPIC, KINDS, MAPS, TEMPLATES, Query, addres
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("daxa.xmm")
 
 XSA_COLUMNS: Final = (
     "ra", "dec", "observation_id", "start_utc", "with_science", "duration", "proprietary_end_date", "revolution",
@@ -51,6 +53,12 @@ HEASARC_COLUMNS: Final = (
     "ra", "dec", "time", "obsid", "status", "duration", "public_date", "data_in_heasarc", "xmm_revolution",
 )  # fmt: skip
 """Columns of HEASARC's table ``xmmmaster`` that are read."""
+
+_ENCRYPTED: Final = ".gpg"
+"""Ending of HEASARC's files that are not public yet: only those whose data they are can read them."""
+
+_ROOT: Final = "xmm/data/rev0/"
+"""Directory of observations below HEASARC's root."""
 
 _TRUE: Final = frozenset({"true", "t", "y", "yes", "1"})
 
@@ -146,7 +154,9 @@ class XMMPointed(Mission):
         service, table = net.url("XSA_TAP"), "v_all_observations"
         try:
             found = await whole_table(net, service, table, (*XSA_COLUMNS, XSA_FOOTPRINT))
-        except ServiceError as problem:
+        except (ServiceError, BadReplyError) as problem:
+            if isinstance(problem, BadReplyError) and problem.context.get("missing") != [XSA_FOOTPRINT]:
+                raise
             log.warning("ESA's archive is asked again, without what observations cover: %s", problem.message)
             found = await whole_table(net, service, table, XSA_COLUMNS)
         public = utc_from_text(found["proprietary_end_date"])
@@ -220,6 +230,9 @@ class XMMPointed(Mission):
         empty reply or a page. HEASARC, where the files lie one by one, serves when ESA has nothing or cannot be asked.
         """
         obs_id = str(obs["ObsID"])
+        if net.prefers_copies and want.raw and want.products:  # a bucket then lists ODF and PPS at once
+            with suppress(NetworkError):
+                await net.listing(f"{net.url('HEASARC').rstrip('/')}/{_ROOT}{obs_id}/")
         nothing: dict[str, list[str]] = {}
         for kind, asked in _by_kind(queries(net, obs_id, want)).items():
             found = await self._files(net, obs_id, asked)
@@ -250,10 +263,15 @@ class XMMPointed(Mission):
         )
 
     async def _files(self, net: Net, obs_id: str, asked: Sequence[Query]) -> list[RemoteFile]:
-        """What ESA sends in one reply each, and of the rest what HEASARC lists; nothing if neither has it."""
+        """What ESA sends in one reply each, and of the rest what HEASARC lists; nothing if neither has it.
+
+        HEASARC's tree comes first where the user prefers a mirror of it, or a mounted copy.
+        """
         found: list[RemoteFile] = []
         left: list[Query] = []
         problem: NetworkError | None = None
+        if net.prefers_copies and not self.use_heasarc:
+            found, asked = await self._in_copies(net, obs_id, asked)
         for query in asked:
             try:
                 if not self.use_heasarc and problem is None and await _at_esa(net, query.packed.url):
@@ -265,26 +283,49 @@ class XMMPointed(Mission):
                 log.warning("ESA's archive cannot be asked, HEASARC is instead: %s", failure.message)
                 problem = failure
             left.append(query)
-        here = await self._at_heasarc(net, obs_id, left) if left else []
+        here = [remote for _, remote in await self._at_heasarc(net, obs_id, left)] if left else []
         if problem is not None and not here:
             raise problem
         return [*found, *here]
 
+    async def _in_copies(
+        self, net: Net, obs_id: str, asked: Sequence[Query]
+    ) -> tuple[list[RemoteFile], Sequence[Query]]:
+        """Files of HEASARC's tree, and what of the queries it does not have."""
+        try:
+            here = await self._at_heasarc(net, obs_id, asked)
+        except NetworkError as problem:
+            log.warning("HEASARC's copies cannot be asked, ESA is instead: %s", problem.message)
+            return [], asked
+        answered = [query for query, _ in here]
+        return [remote for _, remote in here], [query for query in asked if query not in answered]
+
     @staticmethod
-    async def _at_heasarc(net: Net, obs_id: str, asked: Sequence[Query]) -> list[RemoteFile]:
-        directory = f"xmm/data/rev0/{obs_id}/{asked[0].level}/"
+    async def _at_heasarc(net: Net, obs_id: str, asked: Sequence[Query]) -> list[tuple[Query, RemoteFile]]:
+        directory = f"{_ROOT}{obs_id}/{asked[0].level}/"
         try:
             listed = await net.listing(f"{net.url('HEASARC').rstrip('/')}/{directory}")
         except NotAtArchiveError:
             return []
+        if any(entry.name.endswith(_ENCRYPTED) for entry in listed):
+            raise AccessDeniedError(
+                f"HEASARC has the {asked[0].level} of XMM-Newton's {obs_id} encrypted only.",
+                expected="public data, or credentials for ESA's archive",
+                remedy="wait until the observation is public, or set DAXA_XSA_USER and DAXA_XSA_PASSWORD",
+                url=f"{net.url('HEASARC').rstrip('/')}/{directory}",
+                obs_id=obs_id,
+            )
         return [
-            heasarc_file(
-                net,
-                obs_id,
-                directory,
-                entry,
-                to=f"{query.packed.path}/" if query.packed.path else "",
-                part_of=query.packed.part_of,
+            (
+                query,
+                heasarc_file(
+                    net,
+                    obs_id,
+                    directory,
+                    entry,
+                    to=f"{query.packed.path}/" if query.packed.path else "",
+                    part_of=query.packed.part_of,
+                ),
             )
             for query in asked
             for entry in listed
@@ -302,11 +343,15 @@ class XMMPointed(Mission):
         return ident[:10]
 
     def assess_process_obs(self, obs_info: Mapping[str, Any]) -> dict[str, Any]:
-        """Say which sub-exposures to process: scientific ones, that saw the sky, in a mode that yields events."""
-        found: dict[str, Any] = {}
-        for inst, info in obs_info.items():
-            found[inst] = {exposure: is_usable(inst, one) for exposure, one in info.get("exposures", {}).items()}
-        return found
+        """Say which sub-exposures to process: scientific ones, that saw the sky, in a mode that yields events.
+
+        Instruments that were not chosen are left out.
+        """
+        return {
+            inst: {exposure: is_usable(inst, one) for exposure, one in info.get("exposures", {}).items()}
+            for inst, info in obs_info.items()
+            if inst in self.chosen_instruments
+        }
 
 
 async def _at_esa(net: Net, url: str) -> bool:
@@ -315,6 +360,10 @@ async def _at_esa(net: Net, url: str) -> bool:
         reply = await net.get(url, method="HEAD")
     except NotAtArchiveError:
         return False
+    except NetworkError as problem:
+        if problem.context.get("status") in (405, 501):  # it tells nothing before it is asked in earnest
+            return True
+        raise
     headers = {name.lower(): value for name, value in reply.headers.items()}
     return "filename=" in headers.get("content-disposition", "")
 
