@@ -58,12 +58,21 @@ async def test_missing_calibration_and_a_wrong_setting(context, velasoft, monkey
     from attrs import evolve
 
     spec = context.registry.tools["velasoft"]
-    context.registry.tools["velasoft"] = evolve(spec, calibration_variable="VELA_CCF")
+    context.registry.tools["velasoft"] = evolve(spec, calibration_variable="VELA_CCF", calibration_files=("*.CCF",))
     (tool,) = (one for one in (await daxa.doctor()).findings if one.kind == "tool")
-    assert tool.state == "missing" and "VELA_CCF" in tool.remedy
+    assert tool.state == "missing" and "no calibration (VELA_CCF is '')" in tool.what
+    assert tool.remedy == "set VELA_CCF to the directory of the calibration files (*.CCF)"
     monkeypatch.setenv("DAXA_TOOL_VELASOFT", "ship:far")
     (tool,) = (one for one in (await daxa.doctor()).findings if one.kind == "tool")
     assert (tool.state == "wrong" and "container:COMMAND" in str(tool)) or "ship:far" in tool.what
+
+
+async def test_a_version_that_is_too_old_is_wrong(context, velasoft):
+    from attrs import evolve
+
+    context.registry.tools["velasoft"] = evolve(context.registry.tools["velasoft"], minimum_version="4")
+    (tool,) = (one for one in (await daxa.doctor()).findings if one.kind == "tool")
+    assert tool.state == "wrong" and "has version 3.2" in tool.what and tool.remedy == "install VelaSoft 3"
 
 
 async def test_a_directory_that_cannot_take_data(context, monkeypatch):

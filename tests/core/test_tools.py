@@ -5,9 +5,10 @@ import subprocess
 
 import pytest
 
+from daxa import exceptions
 from daxa.api import ToolSpec
 from daxa.environments import python_environment, task_environment
-from daxa.exceptions import DAXAConfigError, MissingToolError
+from daxa.exceptions import DAXAConfigError, MissingToolError, ToolVersionError
 from daxa.tools import find
 
 
@@ -153,3 +154,67 @@ def test_calls_see_the_sky_and_little_else(tmp_path, monkeypatch):
     made = python_environment(tmp_path, "http://127.0.0.1:1")
     assert made["DAXA_SKY"] == "http://127.0.0.1:1" and "SECRET" not in made and "DAXA_OUTPUT" not in made
     assert "DAXA_SKY" not in python_environment(tmp_path)
+
+
+def test_an_activation_is_told_of_no_more_than_the_tool_needs(velasoft, tmp_path):
+    """Whatever a user has set, no task sees it."""
+    script = velasoft / "etc" / "conda" / "activate.d" / "vela.sh"
+    script.parent.mkdir(parents=True)
+    script.write_text("export VELA_HERE=1\n")
+    variables = {"PATH": "/usr/bin:/bin", "SECRET": "hunter2", "LD_PRELOAD": "", "PYTHONSTARTUP": "x", "HOME": "/root"}
+    for where in (str(velasoft), f"script:{velasoft}/init.sh", f"conda:{velasoft}"):
+        found = find(SPEC, variables, where)
+        assert not {"SECRET", "LD_PRELOAD", "PYTHONSTARTUP"} & set(task_environment([found], tmp_path)), where
+
+
+def test_the_calibration_of_a_container_is_the_one_inside(velasoft, tmp_path):
+    from attrs import evolve
+
+    spec = evolve(SPEC, calibration_variable="VELA_CCF", calibration_files=("*.CCF", "index/**/*.fits"))
+    inside, plain = tmp_path / "in side", {"PATH": "/usr/bin:/bin"}
+    for name in ("A_0001.CCF", "index/a.fits", "index/of/b.fits", "older/A_0000.CCF", "notes.txt"):
+        (inside / name).parent.mkdir(parents=True, exist_ok=True)
+        (inside / name).write_text(name)
+    box = tmp_path / "box"
+    for line, environment in ((f"VELA_CCF='{inside}' ", plain), ("", {**plain, "VELA_CCF": str(inside)})):
+        box.write_text(f'#!/bin/sh\nPATH="{velasoft}/bin:$PATH" {line}exec "$@"\n')
+        box.chmod(0o755)
+        told = find(spec, environment, f"container:{box}").calibration()
+        assert told == find(spec, {"PATH": f"{velasoft}/bin", "VELA_CCF": str(inside)}).calibration()
+        assert told.startswith("3 files, the newest of 20")
+    boxed = find(spec, plain, f"container:{box}")
+    assert boxed.calibration() == "missing"
+    boxed.check()  # what a container holds is told by the task that needs it
+
+
+def test_a_version_that_is_too_old_is_refused(velasoft):
+    from attrs import evolve
+
+    variables = {"PATH": f"{velasoft}/bin:/bin"}
+    for enough in ("", "3.2", "3.1.9", "3"):
+        assert find(evolve(SPEC, minimum_version=enough), variables).version() == "3.2"
+    assert find(evolve(SPEC, minimum_version="9", version_pattern="nothing"), variables).version() == ""
+    for more in ("3.10", "3.2.1", "14.0.0"):
+        with pytest.raises(ToolVersionError, match=rf"has version 3.2.*Expected: version {more} or later") as caught:
+            find(evolve(SPEC, minimum_version=more), variables)
+        assert isinstance(caught.value, MissingToolError) and caught.value.context["tool"] == "velasoft"
+
+
+def test_a_calibration_that_is_told_nowhere_is_missing_before_anything_is_run(velasoft, tmp_path):
+    from attrs import evolve
+
+    spec = evolve(SPEC, calibration_variable="VELA_CCF")
+    variables = {"PATH": f"{velasoft}/bin:/bin"}
+    find(SPEC, variables).check()
+    find(spec, {**variables, "VELA_CCF": f"/nowhere:{tmp_path}"}).check()
+    for told in ({}, {"VELA_CCF": ""}, {"VELA_CCF": "/nowhere"}):
+        with pytest.raises(MissingToolError, match=r"calibration of VelaSoft is not here.*set VELA_CCF"):
+            find(spec, {**variables, **told}).check()
+
+
+def test_the_names_of_the_errors_of_before():
+    for name in ("SAS", "eSASS", "CIAO", "NuSTARDAS"):
+        assert issubclass(MissingToolError, getattr(exceptions, f"{name}NotFoundError"))
+    assert issubclass(MissingToolError, exceptions.BackendSoftwareError)
+    assert issubclass(ToolVersionError, exceptions.SASVersionError)
+    assert issubclass(exceptions.PluginError, exceptions.DAXADeveloperError)

@@ -1,11 +1,14 @@
 """Summaries, logs and calibration indices of XMM-Newton's software."""
 
 import gzip
+import time
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daxa_xmm.anomalies import parse_emanom_out
 from daxa_xmm.calibration import calibration_digest, newest_release, parse_cif
 from daxa_xmm.logs import read_espfilt_log
 from daxa_xmm.messages import iter_messages, parse_stderr
@@ -32,6 +35,24 @@ WORD = st.sampled_from(
      ", ", "\n", "\r", "\t", "\n   ", "silently occurred 1 times", "espfilt:- ", "Executing (routine): espfilt a='", "'",
      "espfilt (espfilt-4.3)  [x] started: 2024-04-24T19:20:01.000", "min LC value=", "1" * 400, "D", "0" * 5000]
 ) | LATIN  # fmt: skip
+
+
+ANOMALIES = b"".join(b"CCD: %d Hardness ratio:    2.310 +/-   0.120 Status: G\n" % ccd for ccd in range(1, 8))
+HOSTILE = {
+    "stars": "** " * 100_000,
+    "tasks within tasks": "** " + "a::" * 100_000,
+    "a long task": "** " + "a " * 150_000 + ": error (x)",
+    "a name that does not end": "** a: error (" + "(" * 300_000,
+    "a name that ends too often": "** a: error (" + "()" * 150_000,
+    "commas": "** a: error (x)" + ", " * 150_000 + "y",
+    "lines below": "** a: warning (x),\n" + "   y\n" * 50_000,
+    "counts": "** a: warning (SummaryOfWarnings),\nwarning x" + " silently occurred" * 20_000,
+    "quotes": ":- Executing (routine): espfilt " + "a=' a=\" " * 50_000,
+    "stamps": ":- a (a-" * 40_000,
+    "extremes": "min LC value=" * 20_000 + "1" * 200_000,
+    "blanks": "min LC value=" + " " * 300_000,
+    "conditions of ccds": "CCD: 1 Hard" * 30_000,
+}
 
 
 def summary_of(folder, content):
@@ -78,6 +99,27 @@ def test_logs_that_repeat_themselves(words, times):
     for _ in iter_messages(text):
         pass
     read_espfilt_log(text)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_lines_made_to_take_long_do_not(folder, name):
+    (folder / "hostile.log").write_text(HOSTILE[name])
+    began = time.process_time()
+    parse_stderr(HOSTILE[name])
+    read_espfilt_log(HOSTILE[name])
+    with only_typed():
+        parse_emanom_out(folder / "hostile.log")
+    with only_typed():
+        parse_odf_sum(folder / "hostile.log")
+    assert time.process_time() - began < 5
+
+
+@fuzzed
+@given(content=mutated(ANOMALIES))
+def test_states_of_ccds_with_wrong_bytes(folder, content):
+    (folder / "anom.log").write_bytes(content)
+    with only_typed():
+        assert all(isinstance(ccd, int) for ccd in parse_emanom_out(folder / "anom.log"))
 
 
 @fuzzed

@@ -13,10 +13,11 @@ from attrs import asdict, frozen
 
 from daxa._installation import version
 from daxa.context import Context, current_context
-from daxa.exceptions import DaxaError, MissingToolError
+from daxa.exceptions import DaxaError, MissingToolError, ToolVersionError
 from daxa.machine import free_space
 
 if TYPE_CHECKING:
+    from daxa.specs import ToolSpec
     from daxa.tools import FoundTool
 
 _LITTLE: float = 1e9
@@ -104,7 +105,8 @@ def _looked_at(context: Context) -> Iterator[Finding]:
         try:
             found = context.find_tool(name)
         except DaxaError as problem:
-            state: Literal["missing", "wrong"] = "missing" if isinstance(problem, MissingToolError) else "wrong"
+            absent = isinstance(problem, MissingToolError) and not isinstance(problem, ToolVersionError)
+            state: Literal["missing", "wrong"] = "missing" if absent else "wrong"
             yield Finding(
                 kind="tool",
                 name=name,
@@ -146,15 +148,24 @@ def _tool(found: FoundTool, needed_by: tuple[str, ...]) -> Finding:
     parts = [f"{spec.title} {found.version() or 'of unknown version'} {found.found}"]
     missing = calibration == "missing"
     if calibration:
-        parts.append("no calibration" if missing else f"calibration of {calibration}")
+        told = found.environment.get(spec.calibration_variable or "", "")
+        without = f"no calibration ({spec.calibration_variable} is {told!r})"
+        parts.append(without if missing else f"calibration of {calibration}")
     return Finding(
         kind="tool",
         name=spec.name,
         state="missing" if missing else "good",
         what=", ".join(parts),
         needed_by=needed_by,
-        remedy=f"set {spec.calibration_variable} to the directory of the calibration files" if missing else "",
+        remedy=f"set {spec.calibration_variable} to the directory of the calibration files{_named(spec)}"
+        if missing
+        else "",
     )
+
+
+def _named(spec: ToolSpec) -> str:
+    """Which files these are, in parentheses."""
+    return f" ({', '.join(spec.calibration_files)})" if spec.calibration_files else ""
 
 
 def _output(path: Path) -> Finding:

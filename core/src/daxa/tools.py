@@ -1,7 +1,8 @@
 """External software: where it is, which version and which calibration it has.
 
-It is looked for where the settings say, else in the environment as it is, else by its activation script. No shell sees
-a user's text: paths are handed to fixed commands as arguments.
+It is looked for where the settings say, else in the environment as it is, else by its activation script. Such a script
+can only be read by a shell: it is the one place where there is one. No shell sees a user's text: paths are handed to
+fixed commands as arguments.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Final
 
 from attrs import define, field
 
-from daxa.exceptions import DAXAConfigError, MissingToolError
+from daxa.exceptions import DAXAConfigError, MissingToolError, ToolVersionError
 from daxa.specs import ToolSpec
 
 KEPT: Final = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME")
@@ -71,11 +72,15 @@ class FoundTool:
         return self._version
 
     def _ask_version(self) -> str:
-        if not self.spec.version_command:
-            return ""
+        done = self.ask(*self.spec.version_command) if self.spec.version_command else None
+        match = re.search(self.spec.version_pattern, f"{done.stdout}\n{done.stderr}") if done else None
+        return (match[1] if match.groups() else match[0]) if match else ""
+
+    def ask(self, *words: str) -> subprocess.CompletedProcess[str] | None:
+        """Run a command where the software is; None if that cannot be done, or takes too long."""
         try:
-            done = subprocess.run(
-                [*self.prefix, *self.spec.version_command],
+            return subprocess.run(
+                [*self.prefix, *words],
                 env=dict(self.environment),
                 capture_output=True,
                 text=True,
@@ -85,9 +90,34 @@ class FoundTool:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired):
-            return ""
-        match = re.search(self.spec.version_pattern, f"{done.stdout}\n{done.stderr}")
-        return (match[1] if match.groups() else match[0]) if match else ""
+            return None
+
+    def has(self, program: str) -> bool:
+        """Whether a program is where the software is."""
+        if not self.prefix:
+            return shutil.which(program, path=self.path) is not None
+        done = self.ask("which", program)
+        return done is not None and done.returncode == 0
+
+    def check(self) -> None:
+        """Make sure that the directory of its calibration is told, and there, before anything is run.
+
+        Raises
+        ------
+        MissingToolError
+            If it is not. What is in a container is not looked at.
+        """
+        variable = self.spec.calibration_variable
+        if variable is None or self.prefix:
+            return
+        told = self.environment.get(variable, "")
+        if not any(Path(base).is_dir() for base in told.split(os.pathsep) if base):
+            raise MissingToolError(
+                f"The calibration of {self.spec.title} is not here: {variable} is {told!r}.",
+                expected=f"the directory of the calibration files in {variable}",
+                remedy=f"set {variable} to it" + (f", or: {self.spec.remedy}" if self.spec.remedy else ""),
+                tool=self.spec.name,
+            )
 
     def calibration(self) -> str:
         """Say which calibration it has: number of files, date of the newest, and a hash of their names and sizes.
@@ -97,7 +127,12 @@ class FoundTool:
         variable = self.spec.calibration_variable
         if variable is None:
             return ""
-        files = [one for base in self.environment.get(variable, "").split(os.pathsep) for one in self._files(base)]
+        if self.prefix:  # what the container says, and what lies there
+            done = self.ask("printenv", variable)
+            bases, look = done.stdout.strip() if done else "", self._files_inside
+        else:
+            bases, look = self.environment.get(variable, ""), self._files
+        files = [one for base in bases.split(os.pathsep) if base for one in look(base)]
         if not files:
             return "missing"
         digest = hashlib.sha256("\n".join(f"{name} {size}" for name, size, _ in sorted(files)).encode()).hexdigest()
@@ -105,7 +140,7 @@ class FoundTool:
         return f"{len(files)} files, the newest of {newest} ({digest[:8]})"
 
     def _files(self, base: str) -> Iterator[tuple[str, int, float]]:
-        if not base or not Path(base).is_dir():
+        if not Path(base).is_dir():
             return
         for pattern in self.spec.calibration_files or ("*",):
             for path in Path(base).glob(pattern):
@@ -115,6 +150,15 @@ class FoundTool:
                     continue
                 if path.is_file():
                     yield str(path.relative_to(base)), status.st_size, status.st_mtime
+
+    def _files_inside(self, base: str) -> Iterator[tuple[str, int, float]]:
+        done = self.ask("find", "-L", base, "-type", "f", "-exec", "stat", "-L", "-c", "%s %Y %n", "{}", "+")
+        for line in done.stdout.splitlines() if done else ():
+            size, changed, name = (*line.split(" ", 2), "", "")[:3]
+            relative = name.removeprefix(base).lstrip("/")
+            wanted = any(_matches(relative, pattern) for pattern in self.spec.calibration_files or ("*",))
+            if wanted and size.isdigit() and changed.isdigit():
+                yield relative, int(size), float(changed)
 
 
 def find(spec: ToolSpec, environment: Mapping[str, str] | None = None, where: str | None = None) -> FoundTool:
@@ -135,15 +179,17 @@ def find(spec: ToolSpec, environment: Mapping[str, str] | None = None, where: st
     ------
     MissingToolError
         If it is not here, or one of its programs is missing.
+    ToolVersionError
+        If it is older than what is needed; this is a MissingToolError.
     DAXAConfigError
         If `where` says something else.
     """
     variables = os.environ if environment is None else environment
     missing: list[str] = []
     for found in _candidates(spec, variables, where):
-        missing = [name for name in spec.executables if not _has(found, name)]
+        missing = [name for name in spec.executables if not found.has(name)]
         if not missing:
-            return found
+            return _new_enough(found)
     missing = missing or list(spec.executables)
     expected = "its programs on PATH"
     if spec.home_variable:
@@ -154,6 +200,31 @@ def find(spec: ToolSpec, environment: Mapping[str, str] | None = None, where: st
         remedy=spec.remedy or f"install {spec.title} and activate it",
         tool=spec.name,
     )
+
+
+def _new_enough(found: FoundTool) -> FoundTool:
+    """Return it, if it is; so is one that does not tell its version."""
+    spec = found.spec
+    version = found.version() if spec.minimum_version else ""
+    if version and _numbers(version) < _numbers(spec.minimum_version):
+        raise ToolVersionError(
+            f"{spec.title} {found.found} has version {version}.",
+            expected=f"version {spec.minimum_version} or later",
+            remedy=spec.remedy or f"update {spec.title}",
+            tool=spec.name,
+        )
+    return found
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(one) for one in re.findall(r"\d+", version)]
+
+
+def _matches(relative: str, pattern: str) -> bool:
+    """Whether a path below a directory is among those that a pattern of `Path.glob` finds there."""
+    parts = {"**/": "(?:[^/]+/)*", "*": "[^/]*", "?": "[^/]"}
+    split = re.split(r"(\*\*/|\*|\?)", pattern)
+    return re.fullmatch("".join(parts.get(part, re.escape(part)) for part in split), relative) is not None
 
 
 def _candidates(spec: ToolSpec, variables: Mapping[str, str], where: str | None) -> Iterator[FoundTool]:
@@ -175,7 +246,8 @@ def _needed(spec: ToolSpec, variables: Mapping[str, str]) -> dict[str, str]:
 def _told(spec: ToolSpec, variables: Mapping[str, str], where: str) -> FoundTool:
     kind, colon, rest = where.partition(":")
     if kind == "container" and rest.strip():
-        kept = {name: variables[name] for name in (*KEPT, "PATH", "HOME") if name in variables}
+        names = (*KEPT, "PATH", "HOME", spec.calibration_variable)  # some containers are shown what lies outside
+        kept = {name: variables[name] for name in names if name and name in variables}
         return FoundTool(spec=spec, environment=kept, prefix=tuple(shlex.split(rest)), found=f"in {rest.strip()}")
     if kind == "script" and rest:
         return _by_script(spec, variables, _existing(spec, where, Path(rest).expanduser()))
@@ -183,7 +255,7 @@ def _told(spec: ToolSpec, variables: Mapping[str, str], where: str) -> FoundTool
         prefix = _existing(spec, where, _conda_prefix(rest, variables))
         return FoundTool(
             spec=spec,
-            environment=_activated(_ACTIVATE_CONDA, prefix, variables),
+            environment=_activated(_ACTIVATE_CONDA, prefix, _given(spec, variables)),
             found=f"in the conda environment {prefix}",
         )
     if not colon and where and spec.activation:
@@ -231,11 +303,16 @@ def _conda_prefix(name: str, variables: Mapping[str, str]) -> Path:
 
 def _by_script(spec: ToolSpec, variables: Mapping[str, str], script: Path) -> FoundTool:
     """Run its activation; scripts such as HEASoft's and SAS's expect the variable that names the installation."""
-    given = {**_needed(spec, variables), **{name: variables[name] for name in (*KEPT, "HOME") if name in variables}}
+    given = _given(spec, variables)
     if spec.home_variable:
         depth = len(Path(spec.activation or script.name).parts)
         given[spec.home_variable] = str(script.absolute().parents[depth - 1])
     return FoundTool(spec=spec, environment=_activated(_ACTIVATE, script, given), found=f"by {script}")
+
+
+def _given(spec: ToolSpec, variables: Mapping[str, str]) -> dict[str, str]:
+    """What an activation is told of some variables: what it makes of them is what the tasks see."""
+    return {**_needed(spec, variables), **{name: variables[name] for name in (*KEPT, "HOME") if name in variables}}
 
 
 def _activated(activate: str, path: Path, variables: Mapping[str, str]) -> dict[str, str]:
@@ -253,20 +330,3 @@ def _activated(activate: str, path: Path, variables: Mapping[str, str]) -> dict[
         return {}
     pairs = (entry.partition(b"=") for entry in done.stdout.split(b"\0") if b"=" in entry)
     return {name.decode(): value.decode(errors="surrogateescape") for name, _, value in pairs}
-
-
-def _has(found: FoundTool, program: str) -> bool:
-    if not found.prefix:
-        return shutil.which(program, path=found.path) is not None
-    try:
-        done = subprocess.run(
-            [*found.prefix, "which", program],
-            env=dict(found.environment),
-            capture_output=True,
-            timeout=_ASK_SECONDS,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0

@@ -139,6 +139,54 @@ def test_indented_lines_belong_to_the_message_above():
     assert rest == ["   four", "six", "  seven"]
 
 
+def test_messages_that_users_have_reported():
+    """Of several releases, in the order of one log: a warning's line, an error that lists values, one of a chain."""
+    errors, warnings, rest = parse_stderr(
+        "** evselect: warning (NoFilteredEvents), No events have been selected - filtering of the event list\n"
+        "** rmfgen: warning (RangeStateVariable::set), The value 0 for variable `ccd' is not in the allowed range\n\n"
+        "** rmfgen::attcalc: warning (outOfImageRange),        12385  events ( of        25600  ) out of range\n"
+        "** arfgen: error (MapXRangeInvalid),  X range for map ( min =-21000, max =-22600 ) is invalid. \n"
+        "** emtaglenoise: error (IllegalIdentifier), No match - best match was: `'\n"
+        "`Unknown' is not a valid camera mode identifier - the list of valid identifiers is:\nPrimeFullWindow\n"
+        "** -: error (constituent), One (or more) of the constituent tasks ended in error !\n"
+    )
+    assert errors == [
+        "MapXRangeInvalid raised by arfgen - X range for map ( min =-21000, max =-22600 ) is invalid.",
+        "IllegalIdentifier raised by emtaglenoise - No match - best match was: `'",
+        "constituent raised by - - One (or more) of the constituent tasks ended in error !",
+    ]
+    assert [(one["originator"], one["name"]) for one in warnings] == [
+        ("evselect", "NoFilteredEvents"), ("rmfgen", "RangeStateVariable::set"), ("attcalc", "outOfImageRange"),
+    ]  # fmt: skip
+    assert rest == [
+        "`Unknown' is not a valid camera mode identifier - the list of valid identifiers is:", "PrimeFullWindow",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Segmentation fault (core dumped)",
+        "Fortran runtime error: End of file",
+        "At line 123 of file espfilt.f90 (unit = 10, file = 'mos1S001-hist.qdp')",
+        "forrtl: severe (174): SIGSEGV, segmentation fault occurred",
+        "terminate called after throwing an instance of 'std::bad_alloc'",
+        "/bin/sh: 1: evselect: not found",
+        "epchain: command not found",
+        "error while loading shared libraries: libdal.so: cannot open shared object file",
+        "lcurve: ERROR: could not open the parameter file",
+        "Killed",
+    ],
+)
+def test_a_crash_is_neither_lost_nor_taken_for_a_message(line):
+    """It stays in the log; that the task failed is told by its exit status."""
+    assert parse_stderr(f"** evselect: warning (x), y\n{line}\n") == (
+        [], [{"originator": "evselect", "name": "x", "message": "y"}], [line],
+    )  # fmt: skip
+    _, (one,), rest = parse_stderr(f"** evselect: warning (x), y\n   {line}\n")
+    assert one["message"] == f"y {line}" and not rest
+
+
 def test_a_long_message_is_cut():
     one = warning("** a: warning (x), begin\n" + "   and more of it\n" * 100_000)
     assert len(one["message"]) == LONGEST and one["message"].startswith("begin and") and one["message"].endswith(" ...")

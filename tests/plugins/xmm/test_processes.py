@@ -1,7 +1,7 @@
 """What the XMM-Newton processes run: commands, parameters and names, for several versions of SAS."""
 
 import pickle
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -76,6 +76,14 @@ def test_the_calibration_is_indexed_for_the_date_of_the_observation():
     )  # fmt: skip
     assert wanted.extra == {"obs_date": "2004-06-17", "analysis_date": "2024-04-24"}
     assert product(processes.cif_build, "ccf") == "ccf.cif"
+
+
+def test_the_calibration_of_now_is_recorded_with_the_day():
+    today = {f"{datetime.now(UTC):%Y-%m-%d}"}
+    wanted = command(processes.cif_build)
+    assert wanted.steps[0][4] == "analysisdate=now"  # so that what was released this morning is used
+    today.add(f"{datetime.now(UTC):%Y-%m-%d}")
+    assert wanted.extra["obs_date"] == "2004-06-17" and wanted.extra["analysis_date"] in today
 
 
 @pytest.mark.parametrize(
@@ -309,8 +317,14 @@ def test_parameters_of_espfilt(params, said):
         ({"with_smoothing": Quantity(0.5, "s")}, ValueError),
         ({"with_binning": Quantity(0.5, "s")}, ValueError),
         ({"with_binning": "long"}, TypeError),
+        ({"with_smoothing": Quantity([30, 40], "s")}, TypeError),
+        ({"with_binning": Quantity(float("inf"), "s")}, ValueError),
+        ({"method": 3}, ValueError),
         ({"ratio": "1.2"}, ValueError),
+        ({"ratio": None}, TypeError),
+        ({"ratio": float("nan")}, ValueError),
         ({"ratio": True}, ValueError),
+        ({"filter_lo_en": Quantity([2, 3], "keV")}, TypeError),
         ({"filter_lo_en": Quantity(3, "s")}, UnitConversionError),
         ({"filter_lo_en": Quantity(9, "keV")}, ValueError),
         ({"filter_hi_en": Quantity(40, "keV")}, ValueError),
@@ -320,7 +334,9 @@ def test_parameters_of_espfilt(params, said):
         ({"range_scale": {"pn": 15}}, KeyError),
         ({"range_scale": {"pn": 15, "mos": "6"}}, TypeError),
         ({"allowed_sigma": "3"}, ValueError),
+        ({"allowed_sigma": "3"}, TypeError),
         ({"gauss_fit_lims": 3}, ValueError),
+        ({"gauss_fit_lims": 3}, TypeError),
         ({"gauss_fit_lims": (6.5, 0.1)}, ValueError),
         ({"gauss_fit_lims": (0.1, 11)}, ValueError),
         ({"gauss_fit_lims": (0.1, "6")}, TypeError),
@@ -332,6 +348,37 @@ def test_parameters_that_espfilt_cannot_have(params, error):
         processes.espfilt.bind(params)
     assert isinstance(told.value, DaxaError)
     assert next(iter(params)) in str(told.value)
+
+
+WRONG = {
+    "method": "both", "with_smoothing": 3, "with_binning": 3, "ratio": "x", "filter_lo_en": Quantity(3, "s"),
+    "range_scale": 3, "allowed_sigma": "x", "gauss_fit_lims": 3,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("first", list(WRONG))
+def test_parameters_of_espfilt_are_checked_in_their_order(first):
+    given = {name: WRONG[name] for name in list(WRONG)[list(WRONG).index(first) :]}
+    with pytest.raises((TypeError, ValueError), match=f"^{first} "):
+        processes.espfilt.bind(given)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"filter_lo_en": Quantity(3, "keV")},
+        {"range_scale": {"pn": 15, "mos": 7}},
+        {"allowed_sigma": 2},
+        {"gauss_fit_lims": [0.1, 6]},
+    ],
+)
+def test_what_an_old_espfilt_cannot_be_told_is_not_passed_over(params):
+    with pytest.raises(TaskError, match=r"SAS 19\.1\.0 can be told neither"):
+        command(processes.espfilt, "M1", "S001", sas="19.1.0", given=LISTS, params=params)
+    given = {"filter_lo_en": "2.5 keV", "gauss_fit_lims": [0.1, 6.5], "allowed_sigma": 3}
+    assert command(processes.espfilt, "M1", "S001", sas="19.1.0", given=LISTS, params=given).steps
+    with pytest.raises(TaskError, match="out-of-time"):
+        command(processes.espfilt, "PN", "S001", sas="19.1.0", given=LISTS)
 
 
 def test_an_error_of_units_goes_between_processes():
@@ -391,11 +438,16 @@ def test_ccds_in_anomalous_states_can_be_left_out(tmp_path):
         ({"lo_en": Quantity(2, "keV"), "hi_en": Quantity(1, "keV")}, ValueError),
         ({"lo_en": Quantity(2, "s"), "hi_en": Quantity(3, "s")}, UnitConversionError),
         ({"lo_en": 0.5, "hi_en": 2.0}, UnitConversionError),
+        ({"lo_en": Quantity([0.5, 1], "keV"), "hi_en": Quantity([2, 3], "keV")}, TypeError),
+        ({"lo_en": Quantity(0.5, "keV"), "hi_en": Quantity(float("inf"), "keV")}, ValueError),
+        ({"lo_en": Quantity(-0.5, "keV"), "hi_en": Quantity(2, "keV")}, ValueError),
         ({"pn_filt_expr": 3}, TypeError),
         ({"mos_filt_expr": ["(PATTERN <= 12)", None]}, TypeError),
         ({"acc_mos_anom_states": ["G", "X"]}, ValueError),
         ({"acc_mos_anom_states": []}, ValueError),
+        ({"acc_mos_anom_states": None}, TypeError),
         ({"filt_mos_anom_state": "yes"}, ValueError),
+        ({"filt_mos_anom_state": "yes"}, TypeError),
     ],
 )
 def test_parameters_that_cleaning_cannot_have(params, error):
@@ -409,6 +461,10 @@ def test_parameters_are_the_same_after_they_were_checked():
     bound = processes.cleaned_evt_lists.bind(given)
     assert processes.cleaned_evt_lists.bind(bound) == bound
     assert given["pn_filt_expr"] == "(PATTERN == 0)"
+    ordered, other = (
+        processes.cleaned_evt_lists.bind({"acc_mos_anom_states": one}) for one in (["G", "I"], {"I", "G"})
+    )
+    assert ordered == other and ordered["acc_mos_anom_states"] == ["G", "I"]
 
 
 # --- merged lists and images ----------------------------------------------------------------------------------------
@@ -463,6 +519,7 @@ def test_images_and_exposure_maps_are_of_the_band():
         ({}, ["en0.5_2.0keV", "en2.0_10.0keV"]),
         ({"lo_en": Quantity(500, "eV"), "hi_en": Quantity(2, "keV")}, ["en0.5_2.0keV"]),
         ({"lo_en": Quantity([0.3, 1], "keV"), "hi_en": Quantity([700, 2000], "eV")}, ["en0.3_0.7keV", "en1.0_2.0keV"]),
+        ({"lo_en": Quantity([0.3, 0.3], "keV"), "hi_en": Quantity([0.7, 0.7], "keV")}, ["en0.3_0.7keV"]),
     ],
 )
 def test_bands_of_images(params, expected):
@@ -477,6 +534,8 @@ def test_bands_of_images(params, expected):
     [
         ({"lo_en": Quantity([0.5, 2], "keV"), "hi_en": Quantity(2, "keV")}, ValueError),
         ({"lo_en": Quantity(3, "keV"), "hi_en": Quantity(2, "keV")}, ValueError),
+        ({"lo_en": Quantity([], "keV"), "hi_en": Quantity([], "keV")}, ValueError),
+        ({"lo_en": Quantity([1], "keV"), "hi_en": Quantity([float("inf")], "keV")}, ValueError),
         ({"lo_en": Quantity(1, "s"), "hi_en": Quantity(2, "s")}, UnitConversionError),
         ({"lo_en": "low", "hi_en": "high"}, TypeError),
     ],

@@ -67,7 +67,7 @@ def test_real_summaries(read, obs_id, counts):
 def test_what_of_it_is_of_use_is_judged_by_the_mission(read):
     found = read(real(REAL["0404910601"]))
     assert found["PN"]["exposures"]["U601"]["filter"] == "Thin1"
-    usable = XMMPointed().assess_process_obs(found)
+    usable = XMMPointed(["PN", "R1"]).assess_process_obs(found)
     assert [name for name, good in usable["PN"].items() if good] == ["S003"]
     assert [name for name, good in usable["R1"].items() if good] == ["S004"]
 
@@ -81,6 +81,44 @@ def test_line_ends_of_other_systems(read):
     assert read(text.replace("\n", "\r\n")) == REFERENCE
     assert read("".join(f"{line:<80}\n" for line in text.splitlines())) == REFERENCE
     assert read(text.encode() + b"\nM\xfcller") == REFERENCE
+
+
+CHANGES = {
+    "tabs": lambda text: text.replace(" / ", "\t/\t").replace(" // ", "\t//\t"),
+    "no blank before the comment": lambda text: text.replace(" / ", "/ "),
+    "no blanks around the equals sign": lambda text: text.replace(" = ", "="),
+    "blank lines": lambda text: text.replace("\n", "\n \n"),
+    "blanks in front": lambda text: text.replace("\n", "\n  "),
+    "a byte order mark": lambda text: "\ufeff" + text,
+    "a comment that is no ASCII": lambda text: text.replace("\n//\n", "\n// M\xfcller\n"),
+    "the proposal first": lambda text: "PROPOSAL\nGreen / Principal\n(049) 123\n//\n" + text,
+    "another name for the mode": lambda text: text.replace("MODE = PrimeFull", "INSTRUMENT_MODE = PrimeFull"),
+    "another word for the identifier": lambda text: text.replace("/ Exposure Identifier [", "/ Identifier ["),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_summary_written_somewhat_differently_reads_the_same(read, name):
+    for text in (written(REFERENCE), real(REAL["0404910601"]).decode("latin-1")):
+        assert read(CHANGES[name](text).encode("latin-1" if name.endswith("ASCII") else "utf-8")) == read(text)
+
+
+def test_the_radiation_monitor_costs_nothing(read):
+    """Releases of 2018 list it among the instruments; it has neither modes nor types."""
+    whole, record = (
+        written(SMALL),
+        "INSTRUMENT\nRM\nY / Is this instrument active?\n1 / Number of exposures\nEXPOSURE\n",
+    )
+    record += "000 / Exposure Identifier [also X000]\n0 / Number of configuration parameters available\n"
+    found = read(whole.replace("INSTRUMENT\nOM", f"{record}INSTRUMENT\nOM"))
+    assert {inst: info for inst, info in found.items() if inst != "RM"} == SMALL
+    assert XMMPointed().assess_process_obs(found) == {"M1": {"S001": True}}
+
+
+def test_an_instrument_without_a_record_in_a_whole_file_is_not_there(read):
+    whole = written(REFERENCE)
+    start, end = (whole.index(f"INSTRUMENT\n{inst}") for inst in ("M2", "PN"))
+    assert read(whole[:start] + whole[end:]) == {inst: info for inst, info in REFERENCE.items() if inst != "M2"}
 
 
 def test_a_summary_without_proposal(read):
@@ -115,13 +153,17 @@ def test_a_filter_that_was_not_found_out_is_none(read):
          "3 / Number of configuration parameters available\n"),
     ],
 )  # fmt: skip
-def test_an_exposure_whose_mode_is_not_told_is_read_and_of_no_use(read, old, new):
+def test_an_exposure_whose_mode_is_not_told_is_judged_by_its_ccds(read, old, new):
     text = written(SMALL)
     assert old in text
     found = read(text.replace(old, new))
     assert found["M1"]["exposures"]["S001"]["mode"].upper() == "UNDEFINED"
     assert found["M1"]["exposures"]["S001"]["ccd_modes"] == {"1": "Imaging"}
-    assert XMMPointed().assess_process_obs(found) == {"M1": {"S001": False}, "OM": {}}
+    assert XMMPointed().assess_process_obs(found) == {"M1": {"S001": True}}
+    found["M1"]["exposures"]["S001"]["ccd_modes"] = {"1": "OffsetData"}
+    assert XMMPointed().assess_process_obs(found) == {"M1": {"S001": False}}
+    del found["M1"]["exposures"]["S001"]["ccd_modes"]
+    assert XMMPointed().assess_process_obs(found) == {"M1": {"S001": False}}
 
 
 def test_an_exposure_without_any_configuration_is_read(read):

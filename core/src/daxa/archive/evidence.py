@@ -70,7 +70,8 @@ def what_was_made(job: Job, collect: Mapping[str, str]) -> dict[str, list[Path]]
 def holds_data(path: Path) -> str | None:
     """Say what is wrong with a product; None if it opens and holds data.
 
-    FITS files must open to their last header and hold at least one table or image; other files must not be empty.
+    FITS files must open to their last header and hold at least one table or image, and a table of events that is there
+    must have some; other files must not be empty.
     """
     if path.stat().st_size == 0:
         return "is empty"
@@ -80,10 +81,13 @@ def holds_data(path: Path) -> str | None:
         try:
             with fits.open(path, memmap=True, lazy_load_hdus=True) as hdus:
                 sizes = [hdu.size for hdu in hdus]
+                without = any(hdu.name == "EVENTS" and hdu.header.get("NAXIS2") == 0 for hdu in hdus)
         except Exception as problem:  # noqa: BLE001 - astropy raises many kinds for damaged files
             return f"cannot be opened: {problem}"
         if not any(sizes):
             return "holds no data"
+        if without:
+            return "holds no events"
     return None
 
 

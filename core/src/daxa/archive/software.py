@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
@@ -16,6 +17,8 @@ from daxa.tools import FoundTool
 if TYPE_CHECKING:
     from daxa.context import Context
     from daxa.process import Process
+
+_WRITTEN: Final = re.compile(r", the newest of \d{4}-\d\d-\d\d")
 
 
 @frozen
@@ -56,7 +59,9 @@ class Software:
                         remedy="install the plugin that does, or correct the process",
                     )
                 try:
-                    found[name] = context.find_tool(name)
+                    tool = context.find_tool(name)
+                    tool.check()
+                    found[name] = tool
                 except MissingToolError as problem:
                     missing[name] = problem
         return cls(found, missing, context.config.sky, context.config.setting("pfiles_path").value)
@@ -84,10 +89,13 @@ class Software:
         return {tool.spec.name: tool.version() for tool in tools}, calibration
 
     def _calibration_of(self, tool: FoundTool) -> str:
-        """Look at the files of a calibration once a run: there are thousands of them, and every task asks."""
+        """Look at the files of a calibration once a run: there are thousands of them, and every task asks.
+
+        When they were written does not count: a copy of a calibration is the same calibration.
+        """
         name = tool.spec.name
         if name not in self._calibrations:
-            self._calibrations[name] = tool.calibration()
+            self._calibrations[name] = _WRITTEN.sub("", tool.calibration())
         return self._calibrations[name]
 
     def environment(self, process: Process, scratch: Path) -> dict[str, str]:

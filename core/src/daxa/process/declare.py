@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import Factory, define, evolve, field, frozen
 
-from daxa.exceptions import InvalidParameterError, PluginError
+from daxa.exceptions import InvalidParameterError, ParameterTypeError, PluginError
 from daxa.ids import DataId, check_component
 from daxa.sizes import size_in_bytes
 from daxa.specs import Child, words
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from daxa.process.job import Call, Command, Job
+
+
+class WrongTypeError(ParameterTypeError, InvalidParameterError):
+    """A parameter of a process has a value of another type than declared."""
+
 
 ProcessLevel = Literal["obs", "inst", "exp", "product"]
 
@@ -201,7 +206,7 @@ class Process:
         for name, value in given.items():
             hint = hints.get(name)
             if hint in (bool, int, float, str) and not _fits(value, hint):
-                raise InvalidParameterError(
+                raise WrongTypeError(
                     f"{self.name}: {name} is {value!r}.",
                     expected=f"a value of type {hint.__name__}",
                     remedy="correct the call",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from daxa_xmm.anomalies import parse_emanom_out
+    from daxa_xmm.anomalies import MissingLogError, parse_emanom_out
     from daxa_xmm.calibration import (
         BadCalibrationIndexError,
         Constituent,
@@ -57,6 +57,7 @@ _LATE: Final = {
         "daxa_xmm.processes",
     ),
     "full_process_xmm": "daxa_xmm.chain",
+    "MissingLogError": "daxa_xmm.anomalies",
     "parse_emanom_out": "daxa_xmm.anomalies",
     "BadCalibrationIndexError": "daxa_xmm.calibration",
     "BadSummaryError": "daxa_xmm.summary",
@@ -90,6 +91,7 @@ __all__ = [
     "BadSummaryError",
     "Constituent",
     "Message",
+    "MissingLogError",
     "attitude",
     "calibration_digest",
     "cif_build",

@@ -6,12 +6,24 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from daxa.api import TaskError
+from daxa_xmm.lines import lines_of
 from daxa_xmm.parameters import states
 
-_CCD: Final = re.compile(r"CCD:\s*(?P<ccd>\d+)\s+Hard.*Status:\s*(?P<state>\w)")
+REMEDY: Final = "run emanom again: rerun='emanom'"
+"""What helps against a log that cannot be used."""
+
+_CCD: Final = re.compile(r"CCD:\s{0,9}(?P<ccd>\d{1,3})\s{1,9}Hard(?:.{0,400}?Status:\s{0,9}(?P<state>[A-Z])(?!\w))?")
+
+
+class MissingLogError(TaskError, FileNotFoundError):
+    """The log of a task that is needed is not there."""
+
+    code: ClassVar[str] = "missing-log"
+
+    __str__ = TaskError.__str__
 
 
 def parse_emanom_out(
@@ -33,22 +45,32 @@ def parse_emanom_out(
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such log.
+    MissingLogError
+        If there is no such log; it is a FileNotFoundError.
     InvalidParameterError
         If a state is unknown.
     TaskError
-        If the log tells of no CCD.
+        If the log cannot be read, tells of no CCD, or was cut short within a line.
     """
-    accepted = states(acceptable_states)
-    found = [match for match in map(_CCD.search, _text(Path(log_file_path)).splitlines()) if match is not None]
+    accepted, path = states(acceptable_states), Path(log_file_path)
+    try:
+        if path.exists() and not path.is_file():  # to open a pipe would wait for its other end
+            raise _problem(path, "is not a regular file")
+        found = [match for match in map(_CCD.search, lines_of(path)) if match is not None]
+    except FileNotFoundError as error:
+        raise MissingLogError(
+            f"There is no log {path}.", expected="the log that emanom wrote", remedy=REMEDY, path=str(path)
+        ) from error
+    except (OSError, ValueError) as error:
+        raise _problem(path, f"cannot be read: {error}") from error
     if not found:
-        raise TaskError(
-            f"{log_file_path} tells of no CCD.", expected="lines such as 'CCD: 2 Hard: ... Status: G'",
-            remedy="run emanom again: rerun='emanom'", path=str(log_file_path),
-        )  # fmt: skip
+        raise _problem(path, "tells of no CCD")
+    if cut := [match["ccd"] for match in found if match["state"] is None]:
+        raise _problem(path, f"does not tell the state of CCD {', '.join(cut)}")
     return [int(match["ccd"]) for match in found if match["state"] in accepted]
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")
+def _problem(path: Path, what: str) -> TaskError:
+    return TaskError(
+        f"{path} {what}.", expected="lines such as 'CCD: 2 Hard: ... Status: G'", remedy=REMEDY, path=str(path)
+    )

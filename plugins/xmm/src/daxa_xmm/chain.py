@@ -48,9 +48,7 @@ async def full_process_xmm(
     MissingToolError
         If SAS or HEASoft is not here; nothing was started.
     """
-    cleaned: dict[str, Any] = {"filt_mos_anom_state": find_mos_anom_state}
-    if lo_en is not None or hi_en is not None:
-        cleaned |= {"lo_en": lo_en, "hi_en": hi_en}
+    cleaned = {"lo_en": lo_en, "hi_en": hi_en, "filt_mos_anom_state": find_mos_anom_state}
     return await archive.run(
         ["merge_subexposures", "generate_images_expmaps", "cleaned_rgs_event_lists"],
         missions="xmm_pointed",

@@ -24,6 +24,9 @@ NOT_SCIENCE: Final = frozenset(
 IMAGING: Final = "IMAGING"
 """Mode of the CCDs, in capitals, whose data become event lists of images."""
 
+OF_THE_SKY: Final = frozenset({IMAGING, "TIMING", "SPECTROSCOPY"})
+"""Modes of CCDs, in capitals, in which they record events from the sky."""
+
 
 def is_usable(inst: str, exposure: Mapping[str, Any]) -> bool:
     """Whether an exposure is scientific, saw the sky, and was taken in a mode that yields events.
@@ -33,16 +36,18 @@ def is_usable(inst: str, exposure: Mapping[str, Any]) -> bool:
     inst : str
         Instrument; the spectrometers have no filters.
     exposure : Mapping
-        ``type``, ``filter`` and ``mode``, as the summary has them.
+        ``type``, ``filter``, ``mode`` and ``ccd_modes``, as the summary has them. Where the mode is not told, those of
+        the CCDs decide.
     """
     sees = inst in ("R1", "R2") or (exposure["filter"] is not None and exposure["filter"] not in WITHOUT_SKY)
-    known = inst == "OM" or is_known(exposure["mode"])  # of the optical monitor it is often not told, and not used
+    known = inst == "OM" or is_known(exposure)  # of the optical monitor it is often not told, and not used
     return exposure["type"] == "SCIENCE" and sees and known and exposure["mode"] not in NOT_SCIENCE
 
 
-def is_known(mode: str) -> bool:
-    """Whether the summary tells a mode."""
-    return mode.upper() != UNDEFINED
+def is_known(exposure: Mapping[str, Any]) -> bool:
+    """Whether the summary tells the mode of an exposure, or of one or more CCDs that they saw the sky."""
+    ccds = (exposure.get("ccd_modes") or {}).values()
+    return exposure["mode"].upper() != UNDEFINED or any(mode.upper() in OF_THE_SKY for mode in ccds)
 
 
 def children_of(summary: Path, obs_id: str) -> list[Child]:
@@ -77,7 +82,7 @@ def why_not(exposure: Mapping[str, Any]) -> str:
     """Say why an exposure is of no use: its type, or its mode and filter."""
     if exposure["type"] != "SCIENCE":
         return f"its type is {exposure['type']}"
-    if not is_known(exposure["mode"]):
+    if not is_known(exposure):
         return "the raw data do not tell the mode it was taken in"
     filtered = f"filter {exposure['filter']}" if exposure["filter"] else "no filter"
     return f"it was taken in mode {exposure['mode']} with {filtered}, which shows no sky"

@@ -116,7 +116,8 @@ def iter_messages(log: Log) -> Iterator[Message]:
                 yield Message("rest", "", "", before)
             open_message = _opened(match, line[match.end() :])
         elif open_message is not None and _continues(open_message, line):
-            open_message = open_message._replace(message=_cut(f"{open_message.message} {line.strip()}".strip()))
+            if len(open_message.message) < LONGEST:
+                open_message = open_message._replace(message=_cut(f"{open_message.message} {line.strip()}".strip()))
         else:
             if open_message is not None:
                 yield open_message

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import date, datetime
+from math import inf, isfinite
 from numbers import Real
 from typing import Any, Final
 
@@ -31,9 +32,32 @@ def _quantity(value: Any, name: str, unit: str, example: str) -> Any:
         ) from problem
 
 
+def _scalar(value: Any, name: str, unit: str, example: str) -> Any:
+    """Read one finite quantity of a kind."""
+    found = _quantity(value, name, unit, example)
+    if not found.isscalar:
+        raise ParameterTypeError(
+            f"{name} is {value!r}, which are {found.size} values.", expected=f"one Quantity such as {example}",
+            remedy="give one value", value=value,
+        )  # fmt: skip
+    if not isfinite(found.value):
+        raise InvalidParameterError(
+            f"{name} is {found}.",
+            expected=f"a finite Quantity such as {example}",
+            remedy="correct the call",
+            value=value,
+        )
+    return found
+
+
+class WrongKindError(ParameterTypeError, InvalidParameterError):
+    """A parameter is no number, or no pair of them, where one is needed."""
+
+
 def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise ParameterTypeError(f"{name} is {value!r}.", expected="a number", remedy="correct the call", value=value)
+    """Read a finite number."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
+        raise WrongKindError(f"{name} is {value!r}.", expected="a number", remedy="correct the call", value=value)
     return float(value)
 
 
@@ -69,8 +93,8 @@ def energies(lo: Any, hi: Any, names: tuple[str, str] = ("lo_en", "hi_en"), unit
 
     Raises
     ------
-    InvalidParameterError
-        If one is missing, or the upper one is not above the lower one.
+    ParameterTypeError, InvalidParameterError
+        If one is missing, none, below zero or more than one value, or the upper one is not above the lower one.
     """
     if (lo is None) != (hi is None):
         missing = names[0] if lo is None else names[1]
@@ -79,7 +103,9 @@ def energies(lo: Any, hi: Any, names: tuple[str, str] = ("lo_en", "hi_en"), unit
         )
     if lo is None:
         return None, None
-    low, high = (_quantity(one, name, unit, "Quantity(0.5, 'keV')") for one, name in zip((lo, hi), names, strict=True))
+    low, high = (_scalar(one, name, unit, "Quantity(0.5, 'keV')") for one, name in zip((lo, hi), names, strict=True))
+    if low.value < 0:
+        raise InvalidParameterError(f"{names[0]} is {low}.", expected="an energy of zero or more", remedy="correct it")
     if not high > low:
         raise InvalidParameterError(
             f"{names[1]} is {high}, and {names[0]} is {low}.",
@@ -89,7 +115,7 @@ def energies(lo: Any, hi: Any, names: tuple[str, str] = ("lo_en", "hi_en"), unit
     return low, high
 
 
-def seconds(value: Any, name: str, usual: int, least: float, most: float = float("inf")) -> tuple[bool, int]:
+def seconds(value: Any, name: str, usual: int, least: float, most: float = inf) -> tuple[bool, int]:
     """Read a switch that may be a time instead: whether it is on, and seconds.
 
     Raises
@@ -103,9 +129,9 @@ def seconds(value: Any, name: str, usual: int, least: float, most: float = float
         raise ParameterTypeError(
             f"{name} is {value!r}.", expected="True, False, or a time such as Quantity(30, 's')", remedy="correct it"
         )
-    given = float(_quantity(value, name, "s", "Quantity(30, 's')").value)
+    given = float(_scalar(value, name, "s", "Quantity(30, 's')").value)
     if not least <= given <= most:
-        upper = f", {most:g} s at most" if most < 1e9 else ""
+        upper = f", {most:g} s at most" if isfinite(most) else ""
         raise InvalidParameterError(
             f"{name} is {given:g} s.", expected=f"{least:g} s or more{upper}", remedy="correct it", value=value
         )
@@ -116,7 +142,7 @@ def espfilt_parameters(params: Mapping[str, Any]) -> dict[str, Any]:
     """Check the parameters of `espfilt`, in the order in which they are documented."""
     from astropy.units import Quantity
 
-    if params["method"] not in ("histogram", "ratio"):
+    if not isinstance(params["method"], str) or params["method"] not in ("histogram", "ratio"):
         raise InvalidParameterError(
             f"method is {params['method']!r}.", expected="'histogram' or 'ratio'", remedy="correct it"
         )
@@ -146,8 +172,8 @@ def espfilt_parameters(params: Mapping[str, Any]) -> dict[str, Any]:
             _number(scale[key], f"range_scale[{key!r}]")
     _number(params["allowed_sigma"], "allowed_sigma")
     limits = params["gauss_fit_lims"]
-    if not isinstance(limits, Sequence) or isinstance(limits, str) or len(limits) != 2:
-        raise InvalidParameterError(
+    if not isinstance(limits, list | tuple) or len(limits) != 2:
+        raise WrongKindError(
             f"gauss_fit_lims is {limits!r}.", expected="two numbers, such as (0.1, 6.5)", remedy="correct it"
         )
     first, second = (_number(one, "gauss_fit_lims") for one in limits)
@@ -187,16 +213,18 @@ def states(value: Any) -> list[str]:
 
     Raises
     ------
-    InvalidParameterError
-        If one is unknown.
+    ParameterTypeError, InvalidParameterError
+        If it is no state and no sequence of them, or one is unknown.
     """
-    given = [value] if isinstance(value, str) else list(value)
-    unknown = [one for one in given if one not in STATES]
-    if unknown or not given:
-        raise InvalidParameterError(
-            f"acc_mos_anom_states is {value!r}.", expected=f"some of {', '.join(STATES)}", remedy="correct it"
+    expected = f"some of {', '.join(STATES)}"
+    if not isinstance(value, str | Sequence | Set):
+        raise ParameterTypeError(
+            f"acc_mos_anom_states is {value!r}.", expected=expected, remedy="correct it", value=value
         )
-    return given
+    given = [value] if isinstance(value, str) else list(value)
+    if not given or any(one not in STATES for one in given):
+        raise InvalidParameterError(f"acc_mos_anom_states is {value!r}.", expected=expected, remedy="correct it")
+    return [one for one in STATES if one in given]  # in one order: another one gives no other list
 
 
 def bands(lo: Any, hi: Any) -> list[tuple[float, float]]:
@@ -221,10 +249,10 @@ def bands(lo: Any, hi: Any) -> list[tuple[float, float]]:
         )
 
     low, high = read(lo, "lo_en"), read(hi, "hi_en")
-    if low.shape != high.shape or low.ndim != 1 or not (high > low).all() or not (low >= 0).all():
+    if low.shape != high.shape or low.ndim != 1 or not low.size or not ((low >= 0) & (high > low) & (high < inf)).all():
         raise InvalidParameterError(
             f"lo_en is {lo!r}, hi_en is {hi!r}.",
-            expected="as many upper as lower energies, each above its lower one",
+            expected="as many upper as lower energies, one or more, each above its lower one",
             remedy="correct them",
         )
-    return [(round(float(a), 6), round(float(b), 6)) for a, b in zip(low, high, strict=True)]
+    return list(dict.fromkeys((round(float(a), 6), round(float(b), 6)) for a, b in zip(low, high, strict=True)))

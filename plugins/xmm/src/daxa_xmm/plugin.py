@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from daxa.api import MissionEntry, PluginInfo, Recipe, ServiceSpec, ToolSpec, hookimpl
 
+_SAS_VARIABLES = (
+    "SAS_PATH", "SAS_PERL", "SAS_PYTHON", "SAS_MEMORY_MODEL", "LHEASOFT", "HEADAS", "PGPLOT_*", "LHEAPERL",
+)  # fmt: skip
+# Not SAS_ODF, SAS_CCF and SAS_CCFFILES, which are of what a user worked on last, nor SAS_VERBOSITY and
+# SAS_SUPPRESS_WARNING, with which tasks keep to themselves what went wrong.
+
 
 @hookimpl
 def daxa_plugin_info() -> PluginInfo:
@@ -56,11 +62,12 @@ def daxa_register_tools() -> list[ToolSpec]:
             executables=("sas", "cifbuild", "odfingest", "evselect"),
             home_variable="SAS_DIR",
             activation="setsas.sh",
-            variables=("SAS_*", "LHEASOFT", "HEADAS", "PGPLOT_*", "LHEAPERL"),
+            variables=_SAS_VARIABLES,
             version_command=("sas", "--version"),
             version_pattern=r"\[(?:xmmsas_\d+_\d+-)?(\d+(?:\.\d+)+)",
             calibration_variable="SAS_CCFPATH",
             calibration_files=("*.CCF",),
+            minimum_version="14.0.0",
             remedy="install SAS and its calibration (https://www.cosmos.esa.int/web/xmm-newton/sas), set SAS_CCFPATH,"
             " source setsas.sh; or set DAXA_TOOL_SAS to its directory, a script, a conda environment or a container",
         ),

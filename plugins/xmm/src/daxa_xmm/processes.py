@@ -9,8 +9,9 @@ the spectrometers have a chain of their own, see :mod:`daxa_xmm.rgs`. The tasks 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from daxa.api import Child, Command, Job, Need, Product, TaskError, process
 from daxa_xmm import parameters as checks
@@ -54,13 +55,14 @@ def cif_build(job: Job, analysis_date: Any = "now") -> Command:
     ``analysis_date`` is ``now``, or the day of which the calibration is wanted, UTC.
     """
     day = f"{job.observation['start']:%Y-%m-%d}"
+    analysed = f"{datetime.now(UTC):%Y-%m-%d}" if analysis_date == "now" else analysis_date
     return Command(
         [
             "cifbuild", "calindexset=ccf.cif", "withobservationdate=yes", f"observationdate={day}",
             f"analysisdate={analysis_date}", "fullpath=yes",
         ],
         collect={"ccf": "ccf.cif"},
-        extra={"obs_date": day, "analysis_date": analysis_date},
+        extra={"obs_date": day, "analysis_date": analysed},
     )  # fmt: skip
 
 
@@ -211,14 +213,14 @@ def _(job: Job, params: Mapping[str, Any]) -> dict[str, str]:
 )
 def espfilt(
     job: Job,
-    method: str = "histogram",
+    method: Literal["histogram", "ratio"] = "histogram",
     with_smoothing: Any = True,
     with_binning: Any = True,
-    ratio: float = 1.2,
+    ratio: float | int = 1.2,
     filter_lo_en: Any = "2500 eV",
     filter_hi_en: Any = "8500 eV",
     range_scale: Any = None,
-    allowed_sigma: float = 3.0,
+    allowed_sigma: float | int = 3.0,
     gauss_fit_lims: Any = (0.1, 6.5),
 ) -> Command:
     """Find times without soft-proton flares, and the events in them (see SAS's ``espfilt``).
@@ -228,6 +230,9 @@ def espfilt(
     counts in the field to those in the corners; ``range_scale`` the range in count/s of the histogram's fit by camera
     (15 for ``pn``, 6 for ``mos``); ``allowed_sigma`` how many standard deviations are let through, ``gauss_fit_lims``
     the limits of the fit in count/s.
+
+    Before SAS 20 the task takes neither energies nor anything of the fit, and makes no list of out-of-time events:
+    there EPIC-MOS can be filtered with the defaults, and EPIC-pn not at all.
     """
     pn = job.data_id.inst == "PN"
     smooth, smoothing = checks.seconds(with_smoothing, "with_smoothing", 51, 1, 60)
@@ -240,7 +245,14 @@ def espfilt(
         f"binsize={binning}", f"ratio={ratio}",
     ]  # fmt: skip
     head = _camera(job)
-    if release < (20,):  # it knows neither bands nor out-of-time lists
+    if release < (20,):  # it knows neither bands nor limits of the fit nor out-of-time lists
+        fit = {"range_scale": range_scale, "allowed_sigma": allowed_sigma, "gauss_fit_lims": tuple(gauss_fit_lims)}
+        if (low, high) != (2500, 8500) or fit != {key: espfilt.parameters[key] for key in fit}:
+            raise TaskError(
+                f"espfilt of SAS {job.versions.get('sas')} can be told neither energies nor how its fit is made.",
+                expected="the defaults of filter_lo_en, filter_hi_en, range_scale, allowed_sigma and gauss_fit_lims",
+                remedy="leave them out, or update SAS to 20 or later",
+            )
         if pn:
             raise TaskError(
                 f"espfilt of SAS {job.versions.get('sas')} makes no list of out-of-time events.",
@@ -329,7 +341,7 @@ def cleaned_evt_lists(
     pn = job.data_id.inst == "PN"
     parts = list(pn_filt_expr if pn else mos_filt_expr)
     if low is not None:
-        parts.append(f"(PI in [{low.value:g}:{high.value:g}])")
+        parts.append(f"(PI in [{low.value:.10g}:{high.value:.10g}])")
     if filt_mos_anom_state and not pn:
         from daxa_xmm.anomalies import parse_emanom_out
 

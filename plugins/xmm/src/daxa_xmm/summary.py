@@ -38,9 +38,11 @@ _YES_OR_NO: Final = "'Y / ...' or 'N / ...'"
 _RECORDS: Final = frozenset({"OBSERVATION", "FILES", "INSTRUMENT", "EXPOSURE"})
 _INSTRUMENT: Final = re.compile(r"[A-Z][A-Z0-9]\Z")
 _EXPOSURE: Final = re.compile(r"[A-Z]\d{3}\Z")
+_CONFIGURATION: Final = re.compile(r"CONFIGURATION(?: [A-Z ]+)?\Z")
 _DATA_MODE: Final = re.compile(r"DATA_MODE_(\d{1,2})\Z")
 _CONSTITUENT: Final = re.compile(r"\d{4}_(\w{10})_([A-Z][A-Z0-9])([SUX])\d{3}")
 _NO_VALUE: Final = re.compile(r"[-+]?nan\Z|undefined\Z", re.IGNORECASE)
+_COMMENT: Final = re.compile(r" //? ?|//? ")
 
 
 class BadSummaryError(TaskError, ValueError):
@@ -132,6 +134,7 @@ class _Summary:
     inst_line: int = 0
     exposure: _Exposure | None = None
     broken: bool = False
+    followed: bool = False
 
     def problem(self, what: str, expected: str, line: int | None = None, remedy: str = REMEDY) -> BadSummaryError:
         """Make the error that names file, line and what was expected."""
@@ -151,7 +154,7 @@ class _Summary:
 
     def take(self, line: str) -> bool:
         """Take the next line that is no comment; False once nothing of interest can follow."""
-        if line in _RECORDS or line in _AFTER_INSTRUMENTS or line.startswith("CONFIGURATION"):
+        if line in _RECORDS or line in _AFTER_INSTRUMENTS or _CONFIGURATION.match(line):
             return self.open_record(line)
         match self.record:
             case "OBSERVATION":
@@ -185,7 +188,8 @@ class _Summary:
         if name == "EXPOSURE":
             self.exposure = _Exposure(line=self.number)
         self.record = name
-        return name not in _AFTER_INSTRUMENTS
+        self.followed = bool(self.found) and name in _AFTER_INSTRUMENTS  # it may stand before them, too
+        return not self.followed
 
     def of_observation(self, line: str) -> None:
         """Learn the ObsID, and compare it with the one that is asked for."""
@@ -233,13 +237,13 @@ class _Summary:
         value, comment = _value(line)
         if "configuration parameters" in comment:
             exposure.announced = self.count(value, line)
-        elif not exposure.name and comment.startswith("Exposure I"):
+        elif not exposure.name and (comment.startswith("Exposure I") or "[also " in comment):
             also = comment.partition("[also ")[2].partition("]")[0].strip()
             exposure.name = also or value
         elif "scheduled exposure" in comment:
             exposure.scheduled = value.startswith("Y")
         elif comment.startswith("Exposure Type") and exposure.type is None:
-            exposure.type = value.split(" ")[0]
+            exposure.type = _word(value)
         elif "=" in line:
             self.of_configuration(line, exposure)
 
@@ -248,10 +252,10 @@ class _Summary:
         name, _, rest = line.partition("=")
         name, (value, comment) = name.strip(), _value(rest)
         exposure.parameters += 1
-        if name == "MODE" and exposure.mode is None:
-            exposure.mode = value.split(" ")[0] or UNDEFINED
+        if (name == "MODE" or comment == "Instrument configuration") and exposure.mode is None:
+            exposure.mode = _word(value) or UNDEFINED
         elif name == "FILTER" and exposure.filter is None:
-            word = value.split(" ")[0]
+            word = _word(value)
             exposure.filter = None if _NO_VALUE.match(word) else word or None
         elif (ccd := _DATA_MODE.match(name)) and self.inst != "OM" and "window" not in comment:
             exposure.ccd_modes[str(int(ccd[1]))] = value
@@ -294,6 +298,8 @@ class _Summary:
             )
         if name in info["exposures"]:
             raise self.problem(f"{what} has a second record", "one record for each exposure", exposure.line)
+        if self.inst not in INSTRUMENTS:  # releases of 2018 list the radiation monitor, which has neither
+            exposure.type, exposure.mode = exposure.type or UNDEFINED, exposure.mode or UNDEFINED
         if not exposure.type:
             raise self.problem(f"{what} has no type", "a line such as 'SCIENCE / Exposure Type'", exposure.line)
         if not exposure.mode and exposure.announced is not None and exposure.parameters >= exposure.announced:
@@ -354,7 +360,7 @@ class _Summary:
             what = "it has no INSTRUMENT record" if self.has_files else "it has neither FILES nor INSTRUMENT records"
             raise self.problem(what, "a summary that odfingest wrote (*SUM.SAS, not *SUM.ASC)")
         for inst, line in self.listed.items():
-            if inst not in self.found:
+            if inst not in self.found and not self.followed:
                 raise self.problem(f"data of {inst} are listed, but it has no INSTRUMENT record", "a whole file", line)
         return self.found
 
@@ -373,7 +379,7 @@ def _lines(file: BinaryIO, summary: _Summary) -> Iterator[tuple[int, str]]:
             raise summary.problem(f"the line has more than {LONGEST} characters", "a text file that odfingest wrote")
         if left < 0:
             raise summary.problem(f"it has more than {LARGEST} bytes", "a summary, which has less than a million")
-        line = raw.decode(errors="replace").strip()
+        line = raw.decode(errors="replace").replace("\t", " ").strip()
         summary.broken = not raw.endswith(b"\n") and "/" not in line  # what has no comment may lack half its value
         if line and not line.startswith("//"):
             yield number, line
@@ -381,8 +387,15 @@ def _lines(file: BinaryIO, summary: _Summary) -> Iterator[tuple[int, str]]:
 
 def _value(line: str) -> tuple[str, str]:
     """Split ``value / comment`` or ``value // comment``."""
-    head, slash, comment = f" {line}".partition(" /")
-    return head.strip(), comment.removeprefix("/").strip() if slash else ""
+    split = _COMMENT.search(f" {line} ")
+    if split is None:
+        return line.strip(), ""
+    return f" {line} "[: split.start()].strip(), f" {line} "[split.end() :].strip()
+
+
+def _word(value: str) -> str:
+    """Return the first word of a value; empty if there is none."""
+    return value.partition(" ")[0]
 
 
 def _shown(text: str) -> str:
