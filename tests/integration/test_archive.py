@@ -9,6 +9,7 @@ from daxa import Archive, run_sync
 from daxa.context import use_context
 from daxa.exceptions import (
     ArchiveExistsError,
+    ArchiveInUseError,
     ArchiveNotFoundError,
     ArchiveNotOpenError,
     DamagedRecordError,
@@ -243,6 +244,72 @@ async def test_declared_again_it_goes_on_and_other_missions_are_refused(context)
     anew = await Archive("again", await sample("S0002"), clobber=True)
     assert anew["sample"].filtered_obs_ids.tolist() == ["S0002"]
     await anew.close()
+
+
+async def test_clobber_takes_nothing_away_before_the_new_one_can_be_declared(context):
+    from daxa.mission import Sample
+
+    arch = await Archive("kept", await sample("S0001"))
+    await arch.close()
+    unfiltered = Sample()
+    await unfiltered.load()
+    with pytest.raises(NoSelectionError):
+        await Archive("kept", unfiltered, clobber=True)
+    with pytest.raises(NotAwaitedError):
+        unawaited = Sample()
+        unawaited.filter_on_obs_ids("S0002")
+        await Archive("kept", unawaited, clobber=True)
+    async with Archive("kept") as again:
+        assert len(again.products(kind="events")) == 2 and all(one.state == "intact" for one in await again.verify())
+
+
+async def test_clobber_of_an_archive_that_is_being_written_to_is_refused(context):
+    arch = await Archive("busy", await sample("S0001"))
+    async with arch._writing():
+        with pytest.raises(ArchiveInUseError, match="another Archive object"):
+            await Archive("busy", await sample("S0002"), clobber=True)
+    assert (await arch.run("image")).good and arch["sample"].filtered_obs_ids.tolist() == ["S0001"]
+    anew = await Archive("busy", await sample("S0002"), clobber=True)  # one that is only open hinders nobody
+    assert anew["sample"].filtered_obs_ids.tolist() == ["S0002"] and set(anew.tasks()["obs_id"]) == {"S0002"}
+    await arch.close()
+    await anew.close()
+
+
+async def test_clobber_of_a_damaged_archive(context):
+    root = context.config.output / "archives" / "ruin"
+    (root / ".save_info").mkdir(parents=True)
+    (root / ".save_info" / "archive.sqlite").write_bytes(b"this is no database" * 100)
+    (root / "stray.txt").touch()
+    anew = await Archive("ruin", await sample("S0002"), clobber=True)
+    assert anew["sample"].filtered_obs_ids.tolist() == ["S0002"] and not (root / "stray.txt").exists()
+    await anew.close()
+
+
+async def test_an_archive_that_daxa_made_is_neither_opened_nor_mixed_with_ours(context):
+    save = context.config.output / "archives" / "old" / ".save_info"
+    save.mkdir(parents=True)
+    (save / "process_info.json").write_text('{"version": "0.0.0"}')
+    with pytest.raises(ArchiveNotFoundError, match=r"made by DAXA 0\.x"):
+        await Archive("old")
+    with pytest.raises(ArchiveExistsError, match=r"made by DAXA 0\.x"):
+        await Archive("old", await sample("S0001"))
+    assert [path.name for path in save.iterdir()] == ["process_info.json"]
+    anew = await Archive("old", await sample("S0001"), clobber=True)
+    assert not (save / "process_info.json").exists()
+    await anew.close()
+
+
+async def test_calls_of_one_loop_wait_for_each_other(context):
+    arch = await Archive("both", await sample())
+    made = await asyncio.gather(
+        arch.run("image"), arch.run("quicklook"), arch.run("image", force=True), arch.update(), arch.process()
+    )
+    assert all(one.good for one in made)
+    told = arch.history()
+    told = told[told["state"].isin(["running", "succeeded"])]
+    of_image = told[(told["process"] == "image") & (told["obs_id"] == "S0001") & (told["inst"] == "WIDE")]
+    assert of_image["state"].tolist() == ["running", "succeeded"] * 2  # the first time, and by force
+    await arch.close()
 
 
 async def test_a_damaged_record_is_named(context):

@@ -18,6 +18,7 @@ from astropy.coordinates import SkyCoord
 
 from daxa.archive import Archive
 from daxa.context import Context, use_context
+from daxa_demo.run import build_founding
 
 from .conftest import DAXA
 
@@ -251,6 +252,21 @@ async def test_its_source_regions(phl1811, tmp_path):
             assert abs(region.height.to_value(u.arcsec) - 3600 * height) < 2e-3
             assert abs((region.angle.to_value(u.deg) - angle + 180) % 360 - 180) < 0.01
         assert Counter(region.visual["edgecolor"] for region in regions) == expected[obs_id]["colours"]
+
+
+# --- what they are made with ---------------------------------------------------------------------------------------
+
+
+def test_stand_ins_that_were_left_half_done_are_made_anew(tmp_path, monkeypatch):
+    async def built(root):
+        raise NotImplementedError
+
+    monkeypatch.setattr("daxa_demo.founding.a3667.build", built)
+    (tmp_path / ".stand_ins" / "lib").mkdir(parents=True)
+    with pytest.raises(NotImplementedError):
+        build_founding("a3667", tmp_path)
+    program = tmp_path / ".stand_ins" / "bin" / "sas"
+    assert "20.0.0" in subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
 
 
 # --- Abell 3667 -----------------------------------------------------------------------------------------------------

@@ -2,12 +2,13 @@
 
 import shutil
 
+import anyio.to_thread
 import daxa_sample.testing
 import pandas as pd
 import pytest
 
 from daxa import Archive
-from daxa.archive.growing import next_version, recorded_requests
+from daxa.archive.growing import Asked, next_version, recorded_requests
 from daxa.context import Context, use_context
 from daxa.exceptions import DuplicateMissionError, NetworkError
 from daxa.outcome import State
@@ -93,6 +94,89 @@ async def test_new_observations_get_what_the_others_got(context, monkeypatch):
             assert again["sample"].filtered_obs_ids.tolist() == ["S0001", "S0002"]
 
 
+async def test_only_what_is_new_is_worked_on(context, monkeypatch):
+    """What failed before, or was never asked for, is left as it is; time limits are those of the last time."""
+    arch = await Archive("only", await near())
+    await arch.run("image", obs_ids=["S0001"], timeout=500)
+    tomorrow(monkeypatch, with_a_new_one)
+    summary = await arch.update()
+    assert summary.good and set(arch.tasks(process="image")["obs_id"]) == {"S0001", "S0004"}
+    runs = await anyio.to_thread.run_sync(arch._opened.runs)
+    assert runs[-1].request["time_limit"] == 500 and runs[-1].request["wanted"] == {"sample": ["image"]}
+    assert set(arch.tasks(run_id=runs[-1].id)["obs_id"]) == {"S0004"}
+    await arch.close()
+    async with Archive("only") as again:
+        nothing = await again.update()
+        assert not nothing.changes and not nothing.runs and again.version == "0.1.0"
+
+
+async def test_what_could_not_be_fetched_is_left_for_the_next_update(context, monkeypatch):
+    from daxa.mission import Sample
+
+    real = Sample.remote_files
+    arch = await Archive("left", await near())
+    await arch.run("image")
+
+    async def refuse(self, obs, want, net):
+        if obs["ObsID"] == "S0004":
+            raise NetworkError("The archive is closed today.", url=BASE)
+        async for one in real(self, obs, want, net):
+            yield one
+
+    tomorrow(monkeypatch, with_a_new_one)
+    monkeypatch.setattr(Sample, "remote_files", refuse)
+    assert not (await arch.update()).good and arch.version == "0.1.0"
+    monkeypatch.setattr(Sample, "remote_files", real)
+    summary = await arch.update()
+    assert summary.good and not summary.changes and len(summary.runs) == 1 and arch.version == "0.1.0"
+    assert len(arch.products(kind="image", obs_id="S0004")) == 2
+    assert not (await arch.update()).runs
+    await arch.close()
+
+
+async def test_a_mission_taken_whole_is_taken_whole_again(context, monkeypatch):
+    from daxa.mission import Sample
+
+    mission = Sample()
+    await mission.load()
+    arch = await Archive("whole", mission, all_observations=True, on_error="collect")
+    assert not (await arch.update()).changes
+    tomorrow(monkeypatch, with_a_new_one)
+    summary = await arch.update()
+    assert summary.changes["sample"]["new_obs_ids"] == ["S0004"] and arch.version == "0.1.0"
+    assert arch.tasks(process="download", obs_id="S0004")["state"].tolist() == ["succeeded"]
+    await arch.close()
+    async with Archive("whole") as again:
+        assert not (await again.update()).changes and len(again["sample"]) == 4
+
+
+async def test_what_is_not_public_yet_is_not_taken_in(context, monkeypatch):
+    from daxa.mission import Sample
+
+    end = pd.Timestamp.now().normalize() + pd.Timedelta(30, "D")
+
+    def with_dates(table):
+        return table.assign(proprietary_usable=True, proprietary_end_date=pd.Timestamp("2020-01-01"))
+
+    def with_a_closed_one(table):
+        table = with_dates(with_a_new_one(table))
+        new = table["ObsID"] == "S0004"
+        return table.assign(proprietary_usable=~new, proprietary_end_date=table["proprietary_end_date"].mask(new, end))
+
+    monkeypatch.setattr(Sample, "has_proprietary", True)
+    order = (*Sample.column_order, "proprietary_usable", "proprietary_end_date")
+    monkeypatch.setattr(Sample, "column_order", order)
+    real = Sample.catalogue
+    tomorrow(monkeypatch, with_dates)
+    arch = await Archive("closed", await near())
+    monkeypatch.setattr(Sample, "catalogue", real)
+    tomorrow(monkeypatch, with_a_closed_one)
+    with pytest.warns(UserWarning, match="proprietary"):
+        nothing = await arch.update()
+    assert nothing.good and not nothing.changes and arch.version == "0.0.0" and len(arch["sample"]) == 2
+    await arch.close()
+
+
 async def test_a_catalogue_that_cannot_be_asked_changes_nothing(context, monkeypatch):
     arch = await Archive("down", await near())
 
@@ -168,8 +252,9 @@ def test_what_was_asked_for_several_times_counts_as_it_was_last():
         entry(5, {"declare": "old"}),
     ]
     assert recorded_requests(runs, ["a", "b"]) == [
-        ({"b": ["image"]}, {"lo": 1}),
-        ({"a": ["curve"]}, {}),
-        ({"a": ["image"]}, {"lo": 2}),
+        Asked({"b": ["image"]}, {"lo": 1}),
+        Asked({"a": ["curve"]}),
+        Asked({"a": ["image"]}, {"lo": 2}),
     ]
-    assert recorded_requests(runs, ["b"]) == [({"b": ["image"]}, {"lo": 1})]
+    assert recorded_requests(runs, ["b"]) == [Asked({"b": ["image"]}, {"lo": 1})]
+    assert recorded_requests(runs, ["b", "c"]) == [Asked({"c": ["download"]}), Asked({"b": ["image"]}, {"lo": 1})]

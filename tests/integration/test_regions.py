@@ -134,16 +134,23 @@ class FakeXGA:
         module = types.ModuleType("xga.products.phot")
         self.Image = type("Image", (), {"__module__": module.__name__, "radec_wcs": wcs_of(FILE.stem)})
         self.RateMap = type("RateMap", (self.Image,), {"__module__": module.__name__})
+        self.other = type("Other", (), {"radec_wcs": self.Image.radec_wcs})
 
 
 @pytest.mark.parametrize("key", ["regions", "region"])
 @pytest.mark.parametrize("form", ["path", "list", "Regions"])
-@pytest.mark.parametrize("source", ["wcs", "image", "Image", "RateMap"])
+@pytest.mark.parametrize("source", ["wcs", "image", "Image", "RateMap", "other"])
 async def test_all_forms_of_pixels(arch, image, monkeypatch, key, form, source):
     read = Regions.read(FILE, format="ds9")
     given = {"path": FILE, "list": list(read), "Regions": read}[form]
     xga = FakeXGA(monkeypatch)
-    of = {"wcs": wcs_of(FILE.stem), "image": str(image), "Image": xga.Image(), "RateMap": xga.RateMap()}[source]
+    of = {
+        "wcs": wcs_of(FILE.stem),
+        "image": str(image),
+        "Image": xga.Image(),
+        "RateMap": xga.RateMap(),
+        "other": xga.other(),
+    }[source]
     arch.source_regions = {"sample": {"S0001": {key: given, "wcs_src": of}}}
     assert_as_recorded(arch.source_regions["sample"]["S0001"])
     assert "xga" not in sys.modules

@@ -4,7 +4,10 @@ The mission is the sample's: observations with telescopes, and sub-exposures of 
 says so.
 """
 
+import copy
 import html.parser
+import json
+import pickle
 from pathlib import Path
 
 import daxa_sample.processes
@@ -25,6 +28,7 @@ from daxa.exceptions import (
     ParameterTypeError,
     PreProcessedNotAvailableError,
 )
+from daxa.outcome import State
 
 pytestmark = pytest.mark.anyio
 
@@ -164,6 +168,51 @@ async def test_a_record_outlives_its_object_and_prints_as_a_dict(arch):
             again.process_success["sample"]["nonsense"]
 
 
+async def test_a_copy_of_a_property_is_a_dict(arch):
+    for made in (copy.copy(arch.process_success), copy.deepcopy(arch.process_success)):
+        assert type(made) is dict and type(made["sample"]["merge"]) is dict and made == {"sample": SUCCESS}
+    for name in PROPERTIES:
+        assert pickle.loads(pickle.dumps(getattr(arch, name))) == getattr(arch, name)
+    assert json.loads(json.dumps(arch.process_success, default=dict)) == {"sample": SUCCESS}
+
+
+TEXTS = {"mission", "process", "obs_id", "inst", "subexp", "variant", "state", "cause", "kind", "root", "log", "path"}
+
+
+async def test_columns_have_their_types_whatever_rows_there_are(arch):
+    import pandas as pd
+
+    text = pd.Series(["x"]).dtype
+    kinds = {"attempt": "i", "size": "i", "seconds": "f", "max_rss": "f", "lo": "f", "started": "M", "at": "M"}
+    for name in ("tasks", "products", "history"):
+        whole = getattr(arch, name)()
+        assert len(whole) and {whole[column].dtype for column in TEXTS & set(whole.columns)} == {text}
+        assert all(whole[column].dtype.kind == kind for column, kind in kinds.items() if column in whole)
+        for where in ({"mission": "nobody"}, {"subexp": None}, {"process": "merge"}, {"process": "summary"}):
+            assert getattr(arch, name)(**where).dtypes.to_dict() == whole.dtypes.to_dict(), (name, where)
+
+
+async def test_rows_are_chosen_by_what_users_have_at_hand(arch):
+    import pandas as pd
+
+    mission, whole = arch["sample"], arch.tasks()
+    for obs_ids in (
+        mission.filtered_obs_ids,
+        mission.filtered_obs_info["ObsID"],
+        ("S0001", "S0002"),
+        {"S0001", "S0002"},
+    ):
+        assert arch.tasks(obs_id=obs_ids).equals(whole)
+    assert arch.tasks(mission=mission).equals(whole) and arch.tasks(mission=[mission]).equals(whole)
+    assert arch.tasks(process=daxa_sample.processes.merge).equals(arch.tasks(process="merge"))
+    assert arch.tasks(state=State.FAILED).equals(arch.tasks(state="failed"))
+    assert arch.tasks(state=[State.FAILED]).equals(arch.tasks(state="failed")) and len(arch.tasks(state="failed"))
+    assert len(arch.tasks(inst=[None, "WIDE"])) == len(arch.tasks(inst=None)) + len(arch.tasks(inst="WIDE"))
+    for wrong in (b"S0001", {"S0001": 1}, object(), pd.Timestamp("2020-01-01")):
+        with pytest.raises(ParameterTypeError, match="obs_id cannot be selected"):
+            arch.tasks(obs_id=wrong)
+
+
 PROPERTIES = [
     "process_success", "process_names", "process_errors", "process_warnings", "raw_process_errors", "process_logs",
     "process_extra_info", "process_configurations", "observation_summaries", "process_observation",
@@ -280,6 +329,7 @@ async def test_success_of_what_others_need(arch):
     assert found.dtype == bool and found.tolist() == [True, False, False]
     parts = [["S0001", "WIDE", "U001"], ("S0002", "WIDE", "U001")]
     assert arch.check_dependence_success("sample", parts, "calibrate").tolist() == [True, False]
+    assert arch.check_dependence_success("sample", np.array(parts), "calibrate").tolist() == [True, False]
     assert arch.check_dependence_success("sample", "S0001", "summary").tolist() == [True]
     assert arch.check_dependence_success("sample", np.array(["S0001"]), ["summary"]).tolist() == [True]
     both = arch.check_dependence_success("sample", ["S0001", "S0002"], ["summary", "calibrate"], no_success_error=False)
@@ -308,6 +358,8 @@ async def test_data_of_observations_that_failed_lie_aside(arch):
     failed = f"{root}failed_data/sample/S0002/"
     assert arch.get_current_data_path("sample", "S0001") == f"{root}processed_data/sample/S0001/"
     assert arch.get_current_data_path("sample", "S0002") == failed and Path(failed).is_dir()
+    assert arch.get_current_data_path(mission=arch["sample"], obs_id="S0002") == failed
+    assert arch.get_region_file_path(mission="sample") == f"{root}regions/sample/{{oi}}/source_regions_radec.reg"
     assert not Path(root, "processed_data/sample/S0002").exists()
     summary = arch.process_extra_info["sample"]["summary"]["S0002"]["summary"]
     assert summary.startswith(failed) and Path(summary).is_file()

@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
-from astropy.units import Quantity
+from astropy.units import Quantity, UnitConversionError
 
 import daxa_xmm
 from daxa import doctor
 from daxa.archive import Archive
 from daxa.context import Context, use_context
-from daxa.exceptions import InvalidParameterError, MissingToolError
+from daxa.exceptions import InvalidParameterError, MissingToolError, ParameterTypeError
 from daxa.mission import XMMPointed
 from daxa.tools import FoundTool
 from daxa_testing.sky import Sky
@@ -34,8 +34,8 @@ def sky():
         sas.Exposure(instrument=one[:2], name=one[2:], filter="CalClosed") for one in ("M1S001", "M2S002", "PNS003")
     ]
     odd = ("M1S001", "PNS003", *(sas.Exposure(instrument="PN", **more) for more in (
-        {"name": "U002", "mode": "UNDEFINED"}, {"name": "S007", "mode": "FastTiming", "kind": "TIE", "ccds": [4]},
-        {"name": "U008", "kind": "ODI", "ccds": [1]},
+        {"name": "U002", "mode": "UNDEFINED", "kind": "ODI", "ccds": [1]}, {"name": "U009", "mode": "UNDEFINED"},
+        {"name": "S007", "mode": "FastTiming", "kind": "TIE", "ccds": [4]}, {"name": "U008", "kind": "ODI", "ccds": [1]},
     )))  # fmt: skip
     kept = ((ONE, sas.USUAL, 828), (TWO, several, 1184), (CLOSED, none, 97), (ODD, odd, 120))
     for obs_id, exposures, revolution in kept:
@@ -151,6 +151,34 @@ async def test_energies_ccds_and_out_of_time_events_work(context):
     assert "unscheduled" in arch.tasks(process="emchain", subexp="U002")["cause"].iloc[0]
 
 
+async def test_limits_of_the_energy_hold_for_the_call_that_names_them(context):
+    arch = await archive(ONE, insts=["M1"])
+    band = {"lo_en": Quantity(500, "eV"), "hi_en": Quantity(2, "keV")}
+    for limits, key in ((band, "0.5_2.0keV"), ({}, ""), (band, "0.5_2.0keV")):
+        assert (await daxa_xmm.full_process_xmm(arch, **limits)).good
+        extra = arch.process_extra_info["xmm_pointed"]
+        assert extra["cleaned_evt_lists"][f"{ONE}M1S001"]["en_key"] == key
+        final = Path(extra["merge_subexposures"][f"{ONE}M1"]["final_evt"])
+        assert final.name == f"obsid{ONE}-instM1-subexpALL-en{key}-finalevents.fits" and final.is_file()
+
+
+@pytest.mark.parametrize(
+    ("timeout", "error"),
+    [
+        (Quantity(3, "keV"), UnitConversionError),
+        (Quantity(3, "keV"), ParameterTypeError),
+        (Quantity([3, 4], "s"), ParameterTypeError),
+        ("long", ParameterTypeError),
+        (Quantity(0, "s"), InvalidParameterError),
+    ],
+)
+async def test_a_time_limit_is_a_time(context, timeout, error):
+    arch = await archive(ONE)
+    with pytest.raises(error, match="timeout is"):
+        await daxa_xmm.cif_build(arch, timeout=timeout)
+    assert "cif_build" not in set(arch.tasks()["process"])
+
+
 async def test_a_failing_exposure_leaves_the_others(context, tools):
     message = "** espfilt: error (noCounts), All histo counts are zero! Check your FOV Lightcurve!\n"
     sas.write_scenario(tools, [rules.fails("espfilt", f"{TWO}M1S001", stderr=message)])
@@ -194,6 +222,25 @@ async def test_success_has_three_witnesses(context, tools):
     assert warned[-1] == {"originator": "epframes", "name": "notHKconstant", "message": "HK parameter F1725 varies"}
 
 
+async def test_an_event_list_without_events_is_no_success(context, tools):
+    sas.write_scenario(
+        tools,
+        [
+            rules.writes_no_events("emchain", f"{TWO}M1S001"),
+            rules.writes_no_events("epchain", f"{TWO}PNS003"),
+            rules.writes_no_events("rgsproc", f"{TWO}R1S004"),
+        ],
+    )
+    arch = await archive(TWO, insts=["M1", "PN", "R1"])
+    await arch.run(["merge_subexposures", "cleaned_rgs_event_lists"])
+    assert dict(done(arch, "emchain")) == {f"{TWO}M1S001": False, f"{TWO}M1U002": True}
+    assert dict(done(arch, "epchain")) == {f"{TWO}PNS003": False}
+    assert dict(done(arch, "rgs_events")) == {f"{TWO}R1S004": False}
+    cause = arch.tasks(process="emchain", subexp="S001")["cause"].item()
+    assert cause == "emchain ended well, but its product 'evt_list' holds no events"
+    assert dict(done(arch, "merge_subexposures")) == {f"{TWO}M1": True}  # of the unscheduled exposure
+
+
 async def test_an_observation_that_saw_nothing_has_no_data(context):
     arch = await archive(ONE, CLOSED)
     summary = await arch.run("merge_subexposures")
@@ -209,7 +256,10 @@ async def test_exposures_of_unknown_mode_and_of_timing_are_left_out_with_the_rea
     arch = await archive(ODD)
     summary = await arch.run("merge_subexposures")
     assert summary.good
-    assert dict(done(arch, "epchain")) == {f"{ODD}PNS003": True}
+    assert dict(done(arch, "epchain")) == {
+        f"{ODD}PNS003": True,
+        f"{ODD}PNU009": True,
+    }  # its CCDs tell that it saw the sky
     assert dict(done(arch, "merge_subexposures")) == {f"{ODD}PN": True, f"{ODD}M1": True}
     told = arch.tasks(process="epchain").set_index("subexp")["cause"]
     assert told["U002"] == "the raw data do not tell the mode it was taken in"
@@ -336,6 +386,16 @@ async def test_exactly_what_is_stale_runs_and_explain_said_so(context, tools):
     assert "to 7 files" in said[("cif_build", ONE, "", "")]
     assert await ran(arch) == set(said) == everything
     assert not stale(arch)
+
+
+async def test_a_copy_of_the_calibration_is_the_same_calibration(context, tools):
+    arch = await archive(ONE)
+    await arch.run("cif_build")
+    for path in (tools / "ccf").iterdir():
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    assert not stale(arch, "cif_build")
+    path.write_bytes(path.read_bytes() + bytes(2880))
+    assert "the calibration changed" in stale(arch, "cif_build")[("cif_build", ONE, "", "")]
 
 
 async def test_the_calibration_is_looked_through_once_a_run(context, monkeypatch):

@@ -1,8 +1,10 @@
 """Fingerprints: what changes them, what does not, and how a change is told."""
 
 import enum
+import json
 import subprocess
 import sys
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from astropy.units import Quantity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daxa.archive.parameters import restored
 from daxa.exceptions import ParameterTypeError
 from daxa.schedule.fingerprint import Ingredients, difference, fingerprint, plain, witness
 
@@ -121,6 +124,25 @@ def test_equal_values_have_one_form(one, other):
     first, second = (Ingredients(**{**BASE, "parameters": {"x": value}}) for value in (one, other))
     assert first.fingerprint == second.fingerprint
     assert first == Ingredients.read(first.text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime(2020, 1, 2, 3, 4, 5, 6),
+        datetime(2020, 1, 2, tzinfo=UTC),
+        date(2020, 1, 2),
+        {"a": [date(2020, 1, 2), {"b": "2020-01-02"}]},
+        [1, "x", None, True],
+    ],
+)
+def test_parameters_come_back_from_the_record_as_they_were(value):
+    assert restored(json.loads(json.dumps(plain(value)))) == value
+
+
+def test_quantities_come_back_also_from_lists():
+    low, band = restored(json.loads(json.dumps(plain([Quantity(3.0, "keV"), Quantity([0.5, 2.0], "keV")]))))
+    assert low == Quantity(3.0, "keV") and band.unit == "keV" and band.value.tolist() == [0.5, 2.0]
 
 
 def test_values_that_look_alike_differ():

@@ -249,3 +249,31 @@ def test_missing_file(path):
         ArchiveRecord.open(path)
     with pytest.raises(sqlite3.OperationalError):
         connect_reader(path)
+
+
+@pytest.mark.parametrize(
+    ("statement", "look"),
+    [
+        ("UPDATE tasks SET state = 'banana'", lambda record: record.tasks()),
+        ("UPDATE tasks SET state = 'banana'", lambda record: record.counts()),
+        ("UPDATE tasks SET state = 'banana'", lambda record: record.tallies()),
+        ("UPDATE tasks SET extra = '{'", lambda record: record.tasks()),
+        ("UPDATE tasks SET caveats = '[1]'", lambda record: record.tasks()),
+        ("UPDATE meta SET value = '{'", lambda record: record.meta("version")),
+        ("UPDATE missions SET state = ''", lambda record: record.missions()),
+        ("UPDATE runs SET request = '{'", lambda record: record.runs()),
+        ("UPDATE history SET state = 'banana'", lambda record: record.history()),
+        ("DROP TABLE products", lambda record: record.products()),
+        ("ALTER TABLE data_ids RENAME COLUMN info TO other", lambda record: record.data_ids()),
+    ],
+)
+def test_rows_that_nobody_wrote_are_a_damaged_record(record, path, entry, statement, look):
+    run = record.begin_run({}).result()
+    record.set_meta({"version": "0.0.0"})
+    record.add_mission("m", "M", {})
+    record.journal([entry(1, run_id=run)]).result()
+    look(record)
+    record.db.write_now(lambda connection: connection.execute(statement))
+    with pytest.raises(DamagedRecordError, match="cannot be read") as caught:
+        look(record)
+    assert str(path) in str(caught.value) and caught.value.remedy

@@ -1,5 +1,6 @@
 """What an archive's record takes and gives back."""
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import PurePath
@@ -281,3 +282,14 @@ def test_errors_name_a_remedy(record, key):
         record.tasks(nonsense=1)
     assert caught.value.remedy
     assert "mission" in caught.value.expected
+
+
+def test_facts_states_and_missions_are_recorded_together_or_not_at_all(record):
+    record.renew({"version": "0.0.0"}, added={"b": ("B", {"n": 1}), "a": ("A", {"n": 1})}).result()
+    record.renew({"version": "0.1.0"}, {"a": {"n": 2}}).result()
+    assert record.missions() == [("b", {"n": 1}), ("a", {"n": 2})] and record.meta("version") == "0.1.0"
+    with pytest.raises(TypeError):
+        record.renew({"version": "0.2.0"}, {"a": {"n": object()}})
+    with pytest.raises(sqlite3.IntegrityError):
+        record.renew({"version": "0.2.0"}, added={"c": (None, {})}).result()
+    assert record.meta("version") == "0.1.0" and len(record.missions()) == 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -16,8 +15,9 @@ import anyio.to_thread
 from daxa.archive import layout
 from daxa.archive.checking import ProductCheck, check_products
 from daxa.archive.declaration import Declaration, declare, load_missions
+from daxa.archive.existing import not_found, refuse_foreign, remove
 from daxa.archive.explaining import TaskExplanation, explain_tasks
-from daxa.archive.growing import UpdateSummary, raise_version, update_archive
+from daxa.archive.growing import ADDING, UpdateSummary, begin_adding, end_adding, update_archive
 from daxa.archive.lookup import Lookup
 from daxa.archive.recommended import recommended
 from daxa.archive.running import RunRequest, RunSummary, run_processes
@@ -25,11 +25,9 @@ from daxa.archive.sources import Regions
 from daxa.context import Context, current_context
 from daxa.exceptions import (
     ArchiveExistsError,
-    ArchiveNotFoundError,
     ArchiveNotOpenError,
     DuplicateMissionError,
     EventLoopInUseError,
-    StorageError,
 )
 from daxa.ids import check_archive_name
 from daxa.store.records import ArchiveRecord
@@ -47,7 +45,7 @@ class Archive(Regions, Lookup):
 
     ``arch = await Archive(name, missions)`` declares one: its observations are downloaded, their products are placed
     under the archive's names, and everything is recorded. ``arch = await Archive(name)`` opens it again, without
-    network. It is an asynchronous context manager as well.
+    network. It is an asynchronous context manager as well. Calls of one event loop that work on it wait for each other.
 
     Parameters
     ----------
@@ -56,7 +54,7 @@ class Archive(Regions, Lookup):
     missions : Mission or sequence of Mission, optional
         Filtered missions. Without them an existing archive is opened.
     clobber : bool
-        Whether an archive of that name is removed first.
+        Whether an archive of that name is removed first; refused while somebody writes to it.
     download_products : bool or dict of str to bool, optional
         Whether the archives' own products are fetched; by default as each mission's ``download``.
     use_preprocessed : bool or dict of str to bool
@@ -115,6 +113,7 @@ class Archive(Regions, Lookup):
         self._missions: dict[str, Mission] = {}
         self._loops: list[int] = []
         self._loops_lock = threading.Lock()
+        self._turn: anyio.Lock | None = None
         self._last_run: RunSummary | None = None
         self._drivers: list[Driver] = []
 
@@ -130,52 +129,32 @@ class Archive(Regions, Lookup):
         await self.close()
 
     async def _open(self) -> Archive:
-        with self._one_loop():
+        async with self._one_at_a_time():
             if self._record is not None:
                 return self
             record_path = self._root / layout.RECORD
+            if self._declaration is not None and self._clobber and await anyio.to_thread.run_sync(self._root.exists):
+                await self._declaration.prepare()  # what cannot be declared takes nothing away
+                await anyio.to_thread.run_sync(remove, self._root)
             exists = await anyio.to_thread.run_sync(record_path.exists)
-            if exists and self._clobber and self._declaration is not None:
-                await anyio.to_thread.run_sync(self._remove)
-                exists = False
             if self._declaration is None:
                 if not exists:
-                    raise await anyio.to_thread.run_sync(self._not_found)
+                    raise await anyio.to_thread.run_sync(not_found, self._root)
                 await self._load(record_path)
             elif exists:
                 await self._resume(record_path)
             else:
+                await anyio.to_thread.run_sync(refuse_foreign, self._root)
                 await self._create(record_path)
             return self
 
-    def _not_found(self) -> ArchiveNotFoundError:
-        there = sorted(path.parent.parent.name for path in self._root.parent.glob(f"*/{layout.RECORD}"))
-        return ArchiveNotFoundError(
-            f"There is no archive {self._name!r} in {self._root.parent}.",
-            expected=f"one of {', '.join(map(repr, there))}" if there else "an archive declared before",
-            remedy="declare it with its missions, `await Archive(name, [mission, ...])`, or name another output"
-            " directory with DAXA_OUTPUT",
-            value=self._name,
-        )
-
-    def _remove(self) -> None:
-        """Remove the directory; first out of sight, so that a crash leaves no half archive under the name."""
-        doomed = self._root.with_name(f".{self._name}.removed")
-        try:
-            shutil.rmtree(doomed, ignore_errors=True)
-            self._root.rename(doomed)
-            shutil.rmtree(doomed)
-        except OSError as problem:
-            raise StorageError(
-                f"The archive {self._root} cannot be removed: {problem.strerror or problem}.",
-                remedy="check its permissions",
-                path=str(self._root),
-            ) from problem
-
     async def _load(self, record_path: Path) -> None:
-        record = await anyio.to_thread.run_sync(ArchiveRecord.open, record_path)
-        self._missions = await anyio.to_thread.run_sync(load_missions, record, self._context, self._output)
-        self._record = record
+        self._record = await anyio.to_thread.run_sync(ArchiveRecord.open, record_path)
+        try:
+            self._missions = await anyio.to_thread.run_sync(self._reload, self._record)
+        except BaseException:
+            await self.close()
+            raise
 
     async def _create(self, record_path: Path) -> None:
         assert self._declaration is not None
@@ -246,6 +225,18 @@ class Archive(Regions, Lookup):
         finally:
             with self._loops_lock:
                 self._loops.remove(me)
+
+    @asynccontextmanager
+    async def _one_at_a_time(self) -> AsyncIterator[None]:
+        """Let calls of one event loop wait for each other: each of them has the archive's tasks to itself."""
+        with self._one_loop():
+            turn = self._turn = self._turn or anyio.Lock()
+            try:
+                async with turn:
+                    yield
+            finally:
+                if len(self._loops) == 1:  # nobody waits; what belongs to a loop does not outlive its calls
+                    self._turn = None
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[ArchiveRecord]:
@@ -392,11 +383,10 @@ class Archive(Regions, Lookup):
             self._drivers.remove(driver)
 
     async def _run(self, wanted: Mapping[str, Sequence[str]], request: RunRequest) -> RunSummary:
-        with self._one_loop():
-            async with self._writing() as record:
-                summary = await run_processes(
-                    self._root, record, self._missions, wanted, request, self._context, self._under_way
-                )
+        async with self._one_at_a_time(), self._writing() as record:
+            summary = await run_processes(
+                self._root, record, self._missions, wanted, request, self._context, self._under_way
+            )
         self._last_run = summary
         return summary
 
@@ -413,6 +403,8 @@ class Archive(Regions, Lookup):
     ) -> None:
         """Take more missions into the archive; what was done before is left as it is. Parameters as for the archive.
 
+        If it is cut short, or something could not be fetched, the same call goes on with it.
+
         Raises
         ------
         DuplicateMissionError
@@ -427,9 +419,10 @@ class Archive(Regions, Lookup):
             on_error=on_error,
             download=download,
         )
-        with self._one_loop():
+        async with self._one_at_a_time():
+            begun = await anyio.to_thread.run_sync(self._opened.meta, ADDING, [])
             for mission in declaration.missions:
-                if mission.name in self.mission_names:
+                if mission.name in self.mission_names and mission.name not in begun:
                     raise DuplicateMissionError(
                         f"The archive {self._name!r} holds the mission {mission.name!r} already.",
                         expected="a mission it does not hold",
@@ -438,11 +431,12 @@ class Archive(Regions, Lookup):
                     )
             await declaration.prepare()
             async with self._writing() as record:
-                await raise_version(record)
+                await begin_adding(record, [mission.name for mission in declaration.missions])
                 try:
                     await declare(declaration, self._name, self._root, record, self._context)
                 finally:  # what could not be fetched is in the record like all the rest
                     self._missions = await anyio.to_thread.run_sync(self._reload, record)
+                await end_adding(record)
 
     def _reload(self, record: ArchiveRecord) -> dict[str, Mission]:
         return load_missions(record, self._context, self._output)
@@ -461,9 +455,8 @@ class Archive(Regions, Lookup):
             What changed; if nothing did, nothing was run and the version is as it was. A mission that cannot be asked
             stays as it is and stands in ``failures``.
         """
-        with self._one_loop():
-            async with self._writing() as record:
-                return await update_archive(self._root, record, self._missions, self._context, num_cores)
+        async with self._one_at_a_time(), self._writing() as record:
+            return await update_archive(self._root, record, self._missions, self._context, num_cores)
 
     async def delete_raw_data(self, force_del: bool = False, all_raw_data: bool = False) -> int:
         """Delete the downloads of the archive's observations; its own products stay.

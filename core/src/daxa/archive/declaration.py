@@ -28,6 +28,7 @@ from daxa.exceptions import (
     UnknownNameError,
 )
 from daxa.mission.absent import AbsentMission
+from daxa.store.faults import understood
 from daxa.store.records import ArchiveRecord
 
 if TYPE_CHECKING:
@@ -206,17 +207,16 @@ async def declare(
             missions[mission.name] = recorded
         else:
             missions[mission.name] = mission
-    wishes = {mission.name: declaration.wish(mission).plain for mission in missions.values()}
+    facts: dict[str, Any] = {}
     if not await anyio.to_thread.run_sync(record.meta, "declared"):
-        await record.set_meta(
-            {"name": name, "version": "0.0.0", "created": time.time(), "sky": context.config.sky, "declared": True}
-        )
+        facts = {"name": name, "version": "0.0.0", "created": time.time(), "sky": context.config.sky, "declared": True}
+    wishes = {mission.name: declaration.wish(mission).plain for mission in missions.values()}
     plugins = {mission.name: _provider(mission, context) for mission in missions.values()}
     for fact, said in ((WISHES, wishes), (PLUGINS, plugins)):
-        await record.set_meta({fact: {**await anyio.to_thread.run_sync(record.meta, fact, {}), **said}})
+        facts[fact] = {**await anyio.to_thread.run_sync(record.meta, fact, {}), **said}
+    new = [mission for mission in missions.values() if mission.name not in known]
+    await record.renew(facts, added={one.name: (one.pretty_name, one.snapshot()) for one in new})
     for mission in missions.values():
-        if mission.name not in known:
-            await record.add_mission(mission.name, mission.pretty_name, mission.snapshot())
         mission.lock()
     if context.config.sky:
         await anyio.to_thread.run_sync(_mark_sky, root)
@@ -272,17 +272,23 @@ def load_missions(record: ArchiveRecord, context: Context, output: Path) -> dict
     output : Path
         Output directory the archive lies in.
     """
-    missions: dict[str, Mission] = {}
     plugins = record.meta(PLUGINS, {})
+    missions: dict[str, Mission] = {}
     for name, snapshot in record.missions():
-        try:
-            mission = context.registry.mission_class(name).from_snapshot(snapshot, context=context)
-        except (MissingPluginError, PluginError) as problem:
-            told = plugins.get(name, {})
-            mission = AbsentMission.recorded(name, told.get("title", name), told.get("distribution"), snapshot, context)
-            cause = mission.missing if isinstance(problem, MissingPluginError) else problem
-            log.warning("what is recorded of %s can be read, and no more: %s", name, cause)
-        mission.top_level_path = str(output)
-        mission.lock()
-        missions[name] = mission
+        with understood(record.db.path):
+            missions[name] = _restored(name, snapshot, plugins.get(name, {}), context)
+        missions[name].top_level_path = str(output)
+        missions[name].lock()
     return missions
+
+
+def _restored(name: str, snapshot: Any, told: Mapping[str, Any], context: Context) -> Mission:
+    """Make a mission of its recorded state; without its plugin, one that can be read."""
+    try:
+        return context.registry.mission_class(name).from_snapshot(snapshot, context=context)
+    except (MissingPluginError, PluginError) as problem:
+        title, distribution = told.get("title", name), told.get("distribution")
+        mission = AbsentMission.recorded(name, title, distribution, snapshot, context)
+        cause = mission.missing if isinstance(problem, MissingPluginError) else problem
+        log.warning("what is recorded of %s can be read, and no more: %s", name, cause)
+        return mission

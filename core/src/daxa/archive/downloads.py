@@ -15,7 +15,7 @@ from attrs import asdict, define, evolve, field, frozen
 
 from daxa.archive.place import storage_error
 from daxa.archive.plan import DOWNLOAD
-from daxa.archive.reorganise import Reorganised, children_of, reorganise
+from daxa.archive.reorganise import Reorganised, children_of, in_each_band, reorganise
 from daxa.exceptions import StorageError
 from daxa.ids import TaskKey
 from daxa.mission.downloads import Downloads
@@ -214,7 +214,7 @@ class ArchiveDownloads:
         return evolve(entry, fingerprint=contents.fingerprint), _outcome(result)
 
     async def _place(self, mission: Mission, obs_id: str, files: list[str]) -> None:
-        labels = mission.label(mission.observation(obs_id), files)
+        labels = in_each_band(mission.label(mission.observation(obs_id), files), mission.bands_of)
         if not labels:
             return
         raw = Path(mission.raw_data_path) / obs_id

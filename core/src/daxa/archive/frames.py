@@ -26,17 +26,28 @@ FAILURE_COLUMNS: Final = (
 )  # fmt: skip
 
 
-def _frame(
-    rows: list[dict[str, Any]], columns: Sequence[str], times: Sequence[str], floats: Sequence[str]
-) -> pd.DataFrame:
+def _frame(rows: list[dict[str, Any]], columns: Sequence[str], **types: Sequence[str]) -> pd.DataFrame:
+    """A table whose columns have the same types whatever rows it holds, and if it holds none.
+
+    `types` names columns of ``times``, ``floats`` and ``integers``; the others are text.
+    """
+    import numpy as np
     import pandas as pd
 
-    frame = pd.DataFrame(rows, columns=list(columns))
-    for name in times:
-        frame[name] = pd.to_datetime(frame[name].astype("float64"), unit="s")
-    for name in floats:
-        frame[name] = frame[name].astype("float64")
-    return frame
+    text = pd.Series(["x"]).dtype  # pandas' own: str, or object before pandas 3
+    made = {}
+    for name in columns:
+        values = [row[name] for row in rows]
+        if name in types.get("times", ()):
+            seconds = np.array([np.nan if one is None else one for one in values], dtype="float64")
+            made[name] = pd.Series(pd.to_datetime(seconds, unit="s")).astype("datetime64[ns]")
+        elif name in types.get("floats", ()):
+            made[name] = pd.Series(values, dtype="float64")
+        elif name in types.get("integers", ()):
+            made[name] = pd.Series(values, dtype="int64")
+        else:
+            made[name] = pd.Series(values, dtype=text)
+    return pd.DataFrame(made)
 
 
 def tasks_frame(entries: Iterable[TaskEntry], root: Path) -> pd.DataFrame:
@@ -74,7 +85,8 @@ def tasks_frame(entries: Iterable[TaskEntry], root: Path) -> pd.DataFrame:
                 "log": f"{root}/{entry.log}" if entry.log else None,
             }
         )
-    return _frame(rows, TASK_COLUMNS, ["started"], ["seconds", "cpu_s", "max_rss"])
+    floats = ["seconds", "cpu_s", "max_rss"]
+    return _frame(rows, TASK_COLUMNS, times=["started"], floats=floats, integers=["attempt"])
 
 
 def products_frame(entries: Iterable[ProductEntry], root: Path) -> pd.DataFrame:
@@ -97,7 +109,7 @@ def products_frame(entries: Iterable[ProductEntry], root: Path) -> pd.DataFrame:
         }
         for entry in entries
     ]
-    return _frame(rows, PRODUCT_COLUMNS, [], ["lo", "hi"])
+    return _frame(rows, PRODUCT_COLUMNS, floats=["lo", "hi"], integers=["size"])
 
 
 def history_frame(entries: Iterable[HistoryEntry]) -> pd.DataFrame:
@@ -118,7 +130,7 @@ def history_frame(entries: Iterable[HistoryEntry]) -> pd.DataFrame:
         for entry in entries
     ]
     columns = ("at", "mission", "process", "obs_id", "inst", "subexp", "variant", "state", "attempt", "cause")
-    return _frame(rows, columns, ["at"], [])
+    return _frame(rows, columns, times=["at"], integers=["attempt"])
 
 
 def failures_frame(entries: Iterable[TaskEntry], root: Path) -> pd.DataFrame:
@@ -157,7 +169,7 @@ def failures_frame(entries: Iterable[TaskEntry], root: Path) -> pd.DataFrame:
                 "sentence": f"{group.sentence} For example {example.key.data_id.ident}{see}.",
             }
         )
-    return _frame(rows, FAILURE_COLUMNS, [], [])
+    return _frame(rows, FAILURE_COLUMNS, integers=["tasks", "of", "blocked"])
 
 
 def _telling_log(entry: TaskEntry, root: Path) -> str:

@@ -221,8 +221,8 @@ class Lookup(Logs):
 
 def _idents(given: Any) -> list[str]:
     """Identifiers, whole or in parts."""
-    found = [given] if isinstance(given, str) else list(given) if hasattr(given, "__iter__") else [given]
-    joined = ["".join(one) if isinstance(one, list | tuple) and all(map(_is_text, one)) else one for one in found]
+    found = _all_of(given)
+    joined = ["".join(parts) if all(map(_is_text, parts := _all_of(one))) else one for one in found]
     wrong = [one for one in joined if not _is_text(one)]
     if wrong:
         raise ParameterTypeError(
@@ -239,13 +239,17 @@ def _idents(given: Any) -> list[str]:
 
 
 def _names(given: Any) -> list[str]:
-    found = [given] if isinstance(given, str) else list(given) if hasattr(given, "__iter__") else [given]
-    names = [getattr(one, "name", one) for one in found]
+    names = [getattr(one, "name", one) for one in _all_of(given)]
     if not names or not all(map(_is_text, names)):
         raise ParameterTypeError(
             f"{given!r} names no processes.", expected="a name, or a list of them", remedy="correct dep_proc"
         )
     return [str(one) for one in names]
+
+
+def _all_of(given: Any) -> list[Any]:
+    """One value, or the values of a list, tuple or array."""
+    return list(given) if hasattr(given, "__iter__") and not isinstance(given, str) else [given]
 
 
 def _is_text(value: Any) -> bool:

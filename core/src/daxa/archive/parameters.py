@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from daxa.schedule.fingerprint import plain
@@ -17,14 +18,17 @@ Given = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 def restored(value: Any) -> Any:
-    """Turn a recorded parameter back into what it was: quantities were kept as value and unit."""
+    """Turn a recorded parameter back into what it was: quantities were kept as value and unit, dates as text."""
     if isinstance(value, Mapping):
         if set(value) == {"value", "unit"}:
             from astropy.units import Quantity
 
             return Quantity(value["value"], value["unit"])
+        for name, kind in (("datetime", datetime), ("date", date)):
+            if set(value) == {name}:
+                return kind.fromisoformat(value[name])
         return {key: restored(one) for key, one in value.items()}
-    return value
+    return [restored(one) for one in value] if isinstance(value, list) else value
 
 
 def recorded(runs: Sequence[RunEntry]) -> Given:

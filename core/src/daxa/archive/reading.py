@@ -97,7 +97,7 @@ class Reading:
     @property
     def version(self) -> str:
         """Version of the archive, raised by every update that changes something."""
-        return str(self._opened.meta("version"))
+        return str(self._opened.meta("version", "0.0.0"))
 
     @property
     def made_under_sky(self) -> bool:
@@ -355,12 +355,12 @@ class Reading:
             {mission: fixed(View({key: fixed(one) for key, one in rows.items()})) for mission, rows in table.items()}
         )
 
-    def get_current_data_path(self, mission_name: str | Mission, obs_id: str) -> str:
+    def get_current_data_path(self, mission: str | Mission, obs_id: str) -> str:
         """Absolute directory in which an observation's data lie now, ending in ``/``.
 
         Parameters
         ----------
-        mission_name, obs_id : str
+        mission, obs_id : str
             Which observation.
 
         Raises
@@ -368,7 +368,7 @@ class Reading:
         MissionNotAssociatedError, ObsNotAssociatedError, InvalidObsIDError
             If the archive does not hold it.
         """
-        data_id = self._data_id(mission_name, obs_id)
+        data_id = self._data_id(mission, obs_id)
         failed = not self._opened.final().get(data_id.mission, {}).get(obs_id, True)
         path = str(layout.observation(data_id, failed=failed))
         if not (self._root / path).is_dir() and (self._root / layout.moved(path)).is_dir():

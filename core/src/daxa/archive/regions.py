@@ -149,10 +149,10 @@ def _wcs(source: Any, label: str) -> WCS:
         wcs = source
     elif isinstance(source, str | os.PathLike):
         wcs = _wcs_of_image(Path(source).expanduser(), label)
-    elif _is_xga_image(source):
-        wcs = source.radec_wcs
     else:
-        wcs = None
+        wcs = getattr(
+            source, "radec_wcs", None
+        )  # of XGA's images and maps, known by what they have: XGA may not be here
     if not isinstance(wcs, WCS):
         raise ParameterTypeError(
             f"{source!r} has no WCS for the regions of {label}.",
@@ -166,11 +166,6 @@ def _wcs(source: Any, label: str) -> WCS:
             remedy="give the WCS of the image in RA and Dec",
         )
     return wcs.celestial
-
-
-def _is_xga_image(source: Any) -> bool:
-    """Whether it is XGA's class, or of its family (exposure and rate maps), known by name: XGA may not be there."""
-    return any(one.__name__ == "Image" and one.__module__.partition(".")[0] == "xga" for one in type(source).__mro__)
 
 
 def _wcs_of_image(path: Path, label: str) -> WCS:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from daxa.archive import layout
 from daxa.archive.place import HASH_LIMIT, place, sha256
@@ -22,6 +22,8 @@ PROCESS_OF_KIND: Final[Mapping[str, str]] = {
     "lightcurve": "preprocessed_lightcurves",
     "gti": "preprocessed_gtis",
 }
+
+_OF_A_BAND: Final = ("image", "expmap", "backmap")
 
 
 @frozen
@@ -64,6 +66,26 @@ class Reorganised:
 
     placed: tuple[Placed, ...] = ()
     failed: Mapping[tuple[str, DataId], str] = field(factory=dict)
+
+
+def in_each_band(
+    labels: Iterable[ProductLabel], bands_of: Callable[[str], Iterable[tuple[float, float]] | None]
+) -> list[ProductLabel]:
+    """Give a map that holds for all bands of its instrument a name in each of them, beside the image it belongs to.
+
+    Parameters
+    ----------
+    labels : iterable of ProductLabel
+        What an observation's files are.
+    bands_of : callable
+        Energy bands of an instrument's images, in keV.
+    """
+    found: list[ProductLabel] = []
+    for one in labels:
+        unbound = one.kind in _OF_A_BAND and one.lo is None and one.hi is None
+        bands = tuple(bands_of(one.inst) or ()) if unbound else ()
+        found += [evolve(one, lo=lo, hi=hi) for lo, hi in bands] or [one]
+    return found
 
 
 def children_of(labels: Iterable[ProductLabel]) -> tuple[Child, ...]:

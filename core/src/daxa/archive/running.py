@@ -90,7 +90,12 @@ def _seconds(timeout: Any) -> float | None:
     try:
         value = float(timeout.to_value("s")) if hasattr(timeout, "to_value") else float(timeout)
     except (TypeError, ValueError) as problem:
-        raise ParameterTypeError(
+        kind: type[ParameterTypeError] = ParameterTypeError
+        if hasattr(timeout, "unit") and not timeout.unit.is_equivalent("s"):
+            from daxa.archive.units import NotATimeError
+
+            kind = NotATimeError
+        raise kind(
             f"timeout is {timeout!r}.", expected="a time, such as Quantity(1, 'hour')", remedy="correct it"
         ) from problem
     if not value > 0:
@@ -333,6 +338,7 @@ async def run_processes(
             "wanted": {name: list(wanted[name]) for name in plans},
             "params": plain(request.params),
             "given": to_record(plans),
+            "time_limit": request.time_limit,
         }
     )
     executor_class = load_target(_executor_target(context, request.executor))

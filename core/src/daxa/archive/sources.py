@@ -91,12 +91,12 @@ class Regions(Reading):
             self._opened.set_meta({_PENDING: texts}).result()
             self._write_pending()
 
-    def get_region_file_path(self, mission_name: str | Mission | None = None, obs_id: str | None = None) -> str:
+    def get_region_file_path(self, mission: str | Mission | None = None, obs_id: str | None = None) -> str:
         """Absolute path of the DS9 file with an observation's source regions.
 
         Parameters
         ----------
-        mission_name : str or Mission, optional
+        mission : str or Mission, optional
             The mission. Without it the path is a template with ``{mn}`` in its place.
         obs_id : str, optional
             The observation. Without it the path is a template with ``{oi}`` in its place; ``str.format`` fills it.
@@ -110,13 +110,13 @@ class Regions(Reading):
         MissionNotAssociatedError, ObsNotAssociatedError, InvalidObsIDError
             If the archive does not hold it.
         """
-        if mission_name is None and obs_id is not None:
+        if mission is None and obs_id is not None:
             raise InvalidParameterError(
                 f"The observation {obs_id!r} is given without its mission.",
                 expected="a mission as well",
                 remedy="give both, or neither for a template",
             )
-        name = None if mission_name is None else str(getattr(mission_name, "name", mission_name))
+        name = None if mission is None else str(getattr(mission, "name", mission))
         if name is not None:
             self._mission(name)
         if name is None or obs_id is None:

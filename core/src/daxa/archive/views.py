@@ -1,4 +1,7 @@
-"""Read-only mappings over the record that print and compare like dictionaries, and read what they show only then."""
+"""Read-only mappings over the record that print and compare like dictionaries, and read what they show only then.
+
+Copied or pickled they are dictionaries, and ``json.dumps(view, default=dict)`` writes one.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,10 @@ class View(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return repr(plain(self))
+
+    def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
+        """Copy, and pickle, as a dictionary: what would be read later belongs to an open archive."""
+        return dict, (plain(self),)
 
 
 def plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence, Set
+from datetime import date, datetime
 from enum import Enum
 from math import isfinite
 from typing import Any, Final
@@ -39,7 +40,8 @@ def witness(name: str, size: int, sha256: str | None = None) -> str:
 def plain(value: Any) -> Any:
     """Reduce a parameter's value to what JSON can hold, so that equal values have one form.
 
-    Tuples become lists, sets sorted lists, whole floats integers; quantities a value and a unit; arrays lists.
+    Tuples become lists, sets sorted lists, whole floats integers; quantities a value and a unit; arrays lists; dates
+    what ISO 8601 writes, marked as such.
 
     Raises
     ------
@@ -56,6 +58,8 @@ def plain(value: Any) -> Any:
         if not isfinite(value):
             return repr(float(value))
         return int(value) if value == int(value) else float(value)
+    if isinstance(value, date):
+        return {"datetime" if isinstance(value, datetime) else "date": value.isoformat()}
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise _no_form(value)

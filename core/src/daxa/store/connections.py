@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -17,24 +16,21 @@ _MAGIC: Final = b"SQLite format 3\x00"
 _WAL_LIMIT: Final = 64 * 2**20
 
 
-_opening = threading.Lock()
-_open: Counter[tuple[int, int]] = Counter()
-"""This process's connections by device and inode. Whoever closes a file loses all locks that the process has on it
-("How To Corrupt An SQLite Database File", section 2.2): while there is a connection, it is opened by no other means."""
+_opening = threading.RLock()  # taken again by a record that is collected as garbage while another is opened
+_open: dict[int, tuple[int, int]] = {}
+"""This process's connections: device and inode of each. Whoever closes a file loses all locks that the process has on
+it ("How To Corrupt An SQLite Database File", section 2.2): while there is a connection, it is opened by no other means.
+"""
 
 
 class _Counted(sqlite3.Connection):
-    """A connection that is counted as long as it is open."""
-
-    file: tuple[int, int] | None = None
+    """A connection that is known as long as it is open."""
 
     def close(self) -> None:
         """Close it."""
         super().close()
         with _opening:
-            if self.file is not None:
-                _open[self.file] -= 1
-                self.file = None
+            _open.pop(id(self), None)
 
 
 def _connect(path: Path, options: str) -> sqlite3.Connection:
@@ -49,8 +45,7 @@ def _connect(path: Path, options: str) -> sqlite3.Connection:
             factory=_Counted,
         )
         with suppress(OSError):
-            connection.file = _identity(path)
-            _open[connection.file] += 1
+            _open[id(connection)] = _identity(path)
     return connection
 
 
@@ -156,7 +151,7 @@ def check_file(path: Path, *, create: bool) -> bytes:
     """
     try:
         with _opening:
-            if _open[_identity(path)] > 0:
+            if _identity(path) in tuple(_open.values()):
                 return _MAGIC.ljust(100, b"\0")
             with path.open("rb") as file:
                 header = file.read(100)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from daxa.exceptions import InvalidParameterError
 from daxa.ids import DataId
@@ -13,6 +13,7 @@ from daxa.specs import Child
 from daxa.store.conditions import where
 from daxa.store.db import Database
 from daxa.store.entries import DataIdEntry, data_id_of, dump
+from daxa.store.faults import understood
 from daxa.store.writer import Written
 
 if TYPE_CHECKING:
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 
 # The names in the statements are constants of ours; values are always parameters.
 # ruff: noqa: S608
+
+_SET_META: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
+_SET_STATE: Final = "UPDATE missions SET state = ? WHERE name = ?"
+_ADD_MISSION: Final = (
+    "INSERT INTO missions (name, title, state) VALUES (?, ?, ?)"
+    " ON CONFLICT (name) DO UPDATE SET title = excluded.title, state = excluded.state"
+)
 
 
 class ArchiveFacts:
@@ -38,19 +46,21 @@ class ArchiveFacts:
 
     def meta(self, key: str, default: Any = None) -> Any:
         """Return a fact about the archive as a whole."""
-        found = self.db.read("SELECT value FROM meta WHERE key = ?", (key,))
-        return json.loads(found[0][0]) if found else default
+        with understood(self.db.path):
+            found = self.db.read("SELECT value FROM meta WHERE key = ?", (key,))
+            return json.loads(found[0][0]) if found else default
 
     def set_meta(self, facts: Mapping[str, Any]) -> Written[None]:
         """Record facts about the archive as a whole; plain data by name."""
-        rows = [(key, dump(value)) for key, value in facts.items()]
-        return self._many("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", rows)
+        return self.renew(facts)
 
     def missions(self) -> list[tuple[str, Any]]:
         """Return names and recorded states of the missions, in the order they were added."""
-        return [
-            (row[0], json.loads(row[1])) for row in self.db.read("SELECT name, state FROM missions ORDER BY position")
-        ]
+        with understood(self.db.path):
+            return [
+                (row[0], json.loads(row[1]))
+                for row in self.db.read("SELECT name, state FROM missions ORDER BY position")
+            ]
 
     def mission_names(self) -> list[str]:
         """Return the names of the missions without their states."""
@@ -58,15 +68,39 @@ class ArchiveFacts:
 
     def add_mission(self, name: str, title: str, state: Any) -> Written[None]:
         """Add a mission at the end; one that is there keeps its place and takes the new state."""
-        sql = (
-            "INSERT INTO missions (name, title, state) VALUES (?, ?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET title = excluded.title, state = excluded.state"
-        )
-        return self._many(sql, [(name, title, dump(state))])
+        return self._many(_ADD_MISSION, [(name, title, dump(state))])
 
     def set_mission_state(self, name: str, state: Any) -> Written[None]:
         """Record a mission's state anew."""
-        return self._many("UPDATE missions SET state = ? WHERE name = ?", [(dump(state), name)])
+        return self._many(_SET_STATE, [(dump(state), name)])
+
+    def renew(
+        self,
+        facts: Mapping[str, Any],
+        states: Mapping[str, Any] | None = None,
+        added: Mapping[str, tuple[str, Any]] | None = None,
+    ) -> Written[None]:
+        """Record facts about the archive and states of its missions together: all of them or none.
+
+        Parameters
+        ----------
+        facts : Mapping
+            As for :meth:`set_meta`.
+        states : Mapping, optional
+            States of missions that are there, by name.
+        added : Mapping of str to tuple, optional
+            Titles and states of missions that are added at the end, by name.
+        """
+        rows = [(key, dump(value)) for key, value in facts.items()]
+        renewed = [(dump(state), name) for name, state in (states or {}).items()]
+        new = [(name, title, dump(state)) for name, (title, state) in (added or {}).items()]
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany(_SET_META, rows)
+            connection.executemany(_SET_STATE, renewed)
+            connection.executemany(_ADD_MISSION, new)
+
+        return self.db.submit(write)
 
     def set_processed(self, name: str, processed: bool, processes: Sequence[str] = ()) -> Written[None]:
         """Record whether a mission's last process has run, and which processes it has."""
@@ -168,13 +202,14 @@ class ArchiveFacts:
         retired : bool
             Whether those are returned that no longer belong to the selection, instead of those that do.
         """
-        from daxa.store.frames import table_of
+        with understood(self.db.path):
+            from daxa.store.frames import table_of
 
-        columns = self.meta(f"columns of {mission}")
-        if columns is None:
-            return None
-        sql = "SELECT row FROM observations WHERE mission = ? AND retired = ? ORDER BY position"
-        return table_of(columns, [json.loads(row[0]) for row in self.db.read(sql, (mission, retired))])
+            columns = self.meta(f"columns of {mission}")
+            if columns is None:
+                return None
+            sql = "SELECT row FROM observations WHERE mission = ? AND retired = ? ORDER BY position"
+            return table_of(columns, [json.loads(row[0]) for row in self.db.read(sql, (mission, retired))])
 
     def obs_ids(self, mission: str) -> list[str]:
         """Return a mission's ObsIDs, without those that were retired."""
@@ -223,25 +258,27 @@ class ArchiveFacts:
 
     def data_ids(self, mission: str | None = None, obs_id: str | None = None) -> list[DataIdEntry]:
         """Return what was brought to light, by mission and observation, in the order of the summary."""
-        given = {name: value for name, value in (("mission", mission), ("obs_id", obs_id)) if value is not None}
-        condition, params = where({"mission": "mission", "obs_id": "obs_id"}, given)
-        sql = (
-            f"SELECT mission, obs_id, inst, subexp, usable, reason, info FROM data_ids{condition}"
-            " ORDER BY mission, obs_id, position"
-        )
-        return [
-            DataIdEntry(data_id=data_id_of(*row[:4]), usable=bool(row[4]), reason=row[5], info=json.loads(row[6]))
-            for row in self.db.read(sql, params)
-        ]
+        with understood(self.db.path):
+            given = {name: value for name, value in (("mission", mission), ("obs_id", obs_id)) if value is not None}
+            condition, params = where({"mission": "mission", "obs_id": "obs_id"}, given)
+            sql = (
+                f"SELECT mission, obs_id, inst, subexp, usable, reason, info FROM data_ids{condition}"
+                " ORDER BY mission, obs_id, position"
+            )
+            return [
+                DataIdEntry(data_id=data_id_of(*row[:4]), usable=bool(row[4]), reason=row[5], info=json.loads(row[6]))
+                for row in self.db.read(sql, params)
+            ]
 
     def info_of(self, data_id: DataId) -> Mapping[str, Any]:
         """Return what the summary says of a data id; nothing if there is none."""
-        found = self.db.read(
-            "SELECT info FROM data_ids WHERE mission = ? AND obs_id = ? AND inst = ? AND subexp = ?",
-            (data_id.mission, data_id.obs_id or "", data_id.inst or "", data_id.subexp or ""),
-        )
-        info: dict[str, Any] = json.loads(found[0][0]) if found else {}
-        return info
+        with understood(self.db.path):
+            found = self.db.read(
+                "SELECT info FROM data_ids WHERE mission = ? AND obs_id = ? AND inst = ? AND subexp = ?",
+                (data_id.mission, data_id.obs_id or "", data_id.inst or "", data_id.subexp or ""),
+            )
+            info: dict[str, Any] = json.loads(found[0][0]) if found else {}
+            return info
 
     def _many(self, sql: str, rows: Sequence[Sequence[Any]]) -> Written[None]:
         def write(connection: sqlite3.Connection) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from daxa.exceptions import ArchiveInUseError, DamagedRecordError, StorageError
+from daxa.exceptions import ArchiveInUseError, DamagedRecordError, DaxaError, StorageError
 
 WAIT: Final = 30.0
 """Seconds a connection waits for another process's short transaction."""
@@ -22,6 +24,7 @@ _STORAGE: Final = frozenset(
     }
 )
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_FOREIGN: Final = ("decode to UTF-8", "no such table", "no such column")
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 
 
@@ -68,6 +71,23 @@ def translate(problem: BaseException, path: Path) -> BaseException:
             remedy="find the process that holds the file, end it, and call again",
             path=str(path),
         )
-    if isinstance(problem, sqlite3.OperationalError) and "decode to UTF-8" in str(problem):
+    if isinstance(problem, sqlite3.OperationalError) and any(told in str(problem) for told in _FOREIGN):
         return damaged(path, str(problem))
     return problem
+
+
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """Tell of rows whose values cannot be understood as of a damaged record.
+
+    Parameters
+    ----------
+    path : Path
+        The file that they were read from.
+    """
+    try:
+        yield
+    except DaxaError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError) as problem:
+        raise damaged(path, f"a row of it holds what DAXA does not write ({problem})") from problem

@@ -29,6 +29,7 @@ from daxa.store.entries import (
     task_of,
 )
 from daxa.store.facts import ArchiveFacts
+from daxa.store.faults import understood
 from daxa.store.journal import write_interruptions, write_products, write_transitions
 from daxa.store.lease import Held
 from daxa.store.schema import ARCHIVE
@@ -120,8 +121,9 @@ class ArchiveRecord(ArchiveFacts):
 
     def runs(self) -> list[RunEntry]:
         """Return all calls, in order."""
-        rows = self.db.read("SELECT id, started, ended, request, host, pid FROM runs ORDER BY id")
-        return [RunEntry(**{**dict(row), "request": json.loads(row["request"])}) for row in rows]
+        with understood(self.db.path):
+            rows = self.db.read("SELECT id, started, ended, request, host, pid FROM runs ORDER BY id")
+            return [RunEntry(**{**dict(row), "request": json.loads(row["request"])}) for row in rows]
 
     def journal(self, entries: Sequence[TaskEntry]) -> Written[None]:
         """Record transitions, all or none; see :func:`daxa.store.journal.write_transitions` for what they change."""
@@ -154,9 +156,10 @@ class ArchiveRecord(ArchiveFacts):
         InvalidParameterError
             If there is no such column.
         """
-        condition, params = condition_of(_TASKS, where)
-        sql = f"SELECT {', '.join(TASK_COLUMNS)} FROM tasks{condition} ORDER BY id"
-        return [task_of(row) for row in self.db.read(sql, params)]
+        with understood(self.db.path):
+            condition, params = condition_of(_TASKS, where)
+            sql = f"SELECT {', '.join(TASK_COLUMNS)} FROM tasks{condition} ORDER BY id"
+            return [task_of(row) for row in self.db.read(sql, params)]
 
     def task(self, key: TaskKey) -> TaskEntry | None:
         """Return one task; None if it was never journalled."""
@@ -169,33 +172,37 @@ class ArchiveRecord(ArchiveFacts):
 
     def counts(self, **where: Any) -> dict[State, int]:
         """Count tasks by state; conditions as for :meth:`tasks`."""
-        condition, params = condition_of(_TASKS, where)
-        rows = self.db.read(f"SELECT state, count(*) FROM tasks{condition} GROUP BY state", params)
-        found = {State(row[0]): row[1] for row in rows}
-        return {state: found[state] for state in State if state in found}
+        with understood(self.db.path):
+            condition, params = condition_of(_TASKS, where)
+            rows = self.db.read(f"SELECT state, count(*) FROM tasks{condition} GROUP BY state", params)
+            found = {State(row[0]): row[1] for row in rows}
+            return {state: found[state] for state in State if state in found}
 
     def tallies(self) -> dict[tuple[str, str], dict[State, int]]:
         """Count tasks by mission and process, in the order in which these were first journalled, and by state."""
-        sql = "SELECT mission, process, state, count(*), min(id) FROM tasks GROUP BY mission, process, state"
-        found: dict[tuple[str, str], dict[State, int]] = {}
-        for mission, process, state, count, _ in sorted(self.db.read(sql), key=lambda row: row[4]):
-            found.setdefault((mission, process), {})[State(state)] = count
-        return found
+        with understood(self.db.path):
+            sql = "SELECT mission, process, state, count(*), min(id) FROM tasks GROUP BY mission, process, state"
+            found: dict[tuple[str, str], dict[State, int]] = {}
+            for mission, process, state, count, _ in sorted(self.db.read(sql), key=lambda row: row[4]):
+                found.setdefault((mission, process), {})[State(state)] = count
+            return found
 
     def latest_task(self, mission: str, process: str) -> TaskEntry | None:
         """Return the task of a process that was started last; None if none was."""
-        sql = (
-            f"SELECT {', '.join(TASK_COLUMNS)} FROM tasks WHERE mission = ? AND process = ? AND started IS NOT NULL"
-            " ORDER BY started DESC, id DESC LIMIT 1"
-        )
-        found = [task_of(row) for row in self.db.read(sql, (mission, process))]
-        return found[0] if found else None
+        with understood(self.db.path):
+            sql = (
+                f"SELECT {', '.join(TASK_COLUMNS)} FROM tasks WHERE mission = ? AND process = ? AND started IS NOT NULL"
+                " ORDER BY started DESC, id DESC LIMIT 1"
+            )
+            found = [task_of(row) for row in self.db.read(sql, (mission, process))]
+            return found[0] if found else None
 
     def products(self, **where: Any) -> list[ProductEntry]:
         """Return products; conditions as for :meth:`tasks`, and ``key=``, ``kind=``, ``path=``."""
-        condition, params = condition_of(_PRODUCTS, where)
-        sql = f"SELECT {', '.join(PRODUCT_COLUMNS)} FROM products{condition} ORDER BY id"
-        return [product_of(row) for row in self.db.read(sql, params)]
+        with understood(self.db.path):
+            condition, params = condition_of(_PRODUCTS, where)
+            sql = f"SELECT {', '.join(PRODUCT_COLUMNS)} FROM products{condition} ORDER BY id"
+            return [product_of(row) for row in self.db.read(sql, params)]
 
     def products_of(self, key: TaskKey) -> list[ProductEntry]:
         """Return the products of one task."""
@@ -205,13 +212,16 @@ class ArchiveRecord(ArchiveFacts):
         """Return transitions in the order they were written; conditions as for :meth:`tasks`, of the task's key,
         ``run_id``, ``attempt``, ``state`` and ``cause``.
         """
-        condition, params = condition_of(_HISTORY, where)
-        keys = ", ".join(f"tasks.{name}" for name in KEY_COLUMNS)
-        sql = (
-            f"SELECT {keys}, history.run_id, history.attempt, history.state, history.at, history.cause"
-            f" FROM history JOIN tasks ON tasks.id = history.task_id{condition} ORDER BY history.id"
-        )
-        return [
-            HistoryEntry(task=key_of(row), run_id=row[6], attempt=row[7], state=State(row[8]), at=row[9], cause=row[10])
-            for row in self.db.read(sql, params)
-        ]
+        with understood(self.db.path):
+            condition, params = condition_of(_HISTORY, where)
+            keys = ", ".join(f"tasks.{name}" for name in KEY_COLUMNS)
+            sql = (
+                f"SELECT {keys}, history.run_id, history.attempt, history.state, history.at, history.cause"
+                f" FROM history JOIN tasks ON tasks.id = history.task_id{condition} ORDER BY history.id"
+            )
+            return [
+                HistoryEntry(
+                    task=key_of(row), run_id=row[6], attempt=row[7], state=State(row[8]), at=row[9], cause=row[10]
+                )
+                for row in self.db.read(sql, params)
+            ]
