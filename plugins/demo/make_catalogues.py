@@ -35,7 +35,10 @@ RADII = {"xmm": {"": 18.0}, "nustar": {"": 7.8}, "chandra": {"ACIS": 33.36, "HRC
 PLACES = {
     "A3667": (303.13, -56.83), "PHL 1811": (328.75623, -9.37361), "M51": (202.46958, 47.19526),
     "Abell 907": (149.59164, -11.06378), "M82": (148.96846, 69.67970), "NGC 1961": (85.51935, 69.37844),
+    "M51 by position": (202.47, 47.2),
 }  # fmt: skip
+NEARBY = "M51 by position"
+"""Seventeen seconds of arc from where the name leads; as many observations were selected at either."""
 WANTED = {
     "xmm": {"A3667": 8, "Abell 907": 3, "PHL 1811": 2, "M51": 16, "M82": 0, "NGC 1961": 0},
     "chandra": {"A3667": 12, "PHL 1811": 3, "M51": 28, "M82": 1, "Abell 907": 0, "NGC 1961": 0},
@@ -43,15 +46,25 @@ WANTED = {
     "rass": {"PHL 1811": 1, "M51": 2},
     "nustar": {"PHL 1811": 1, "A3667": 0, "M51": 0, "Abell 907": 0, "M82": 0, "NGC 1961": 0},
 }
+for _of in WANTED.values():
+    _of[NEARBY] = _of["M51"]
 """How many observations a name gave."""
 RECTANGLE = (30.0, 39.0, -8.0, -2.0)
 BESIDE = ("0502671101", "0102041001", "0105261001")
 """Observations of other targets that are in the archive of PHL 1811."""
 IN_RECTANGLE = {"xmm": 422, "chandra": 84}
+M51_ENDS = "2022-01-08 17:51:21"
+"""End of the latest observation of M51; that it was XMM-Newton's is made up."""
+EFEDS_SPAN = ("1999-11-02 17:31:43.000001", "2023-02-26 11:24:55.000001")
+"""Start of the earliest and end of the latest observation of eFEDS's clusters; such fractions are Chandra's."""
+EFEDS_SECRET = 13
+"""Observations of XMM-Newton there that were not public yet when they were counted, early in 2024."""
 CLUSTERS = {"xmm": (113, 115), "chandra": (90, 192)}
 """Observations near eFEDS's clusters, and clusters that have one."""
 DECOYS = 24
 MONTH = 30.0
+CLASSES = {"AGN": "AGN UNCLASSIFIED", "NGS": "NON-ACTIVE GALAXY", "GCL": "CLUSTER OF GALAXIES"}
+"""What HEASARC's table says in the place of what was displayed."""
 
 
 def mjd(text: str) -> float:
@@ -150,6 +163,8 @@ CHANDRA_SUBJECTS = ("AGN UNCLASSIFIED", "AGN UNCLASSIFIED", "CLUSTER OF GALAXIES
 NUSTAR_SUBJECTS = ("Active galaxies and Quasars", "Galactic Compact Sources", "Normal galaxies",
                    "Galaxy clusters and extragalactic diffuse objects", "Non-Proposal ToOs")  # fmt: skip
 _USUAL = {"chandra": "ACIS-S", "rosat": "PSPCB"}
+SECRET = {"xmm": "2999-12-31 00:00:00", "chandra": "", "nustar": 0}
+"""Public dates of what is not public, and what nobody knows the date of."""
 
 
 def counter(form: Callable[[int], str], taken: set[str], first: int) -> Callable[[], str]:
@@ -183,15 +198,24 @@ def settle_places(mission: Mission) -> None:
         for _ in range(missing):
             far = float(CHANCE.uniform(0, 0.8)) * min(RADII[mission.name].values()) * ARCMIN
             mission.made(*beside(place, far, float(CHANCE.uniform(0, 360))), "filled", **_fill(mission.name, name))
+        if (mission.name, name) == ("xmm", "M51"):
+            _moved(mission.rows[-1], end=mjd(M51_ENDS))
 
 
 def _fill(mission: str, name: str) -> dict[str, Any]:
     """What a row that fills a recorded selection is besides its place."""
-    if (mission, name) == ("rass", "M51"):
+    if mission == "rass" and name.startswith("M51"):
         return {"start": mjd("1990-07-11"), "days": 380.0}
     told: dict[str, Any] = {"name": name} if mission in ("chandra", "nustar", "rosat") else {}
     latest = {"A3667": 58900.0, "M51": 59580.0}.get(name)  # the last end of all that was selected is known
     return told if latest is None or mission == "rosat" else {**told, "start": float(CHANCE.uniform(52000, latest))}
+
+
+def _moved(row: Row, *, start: float | None = None, end: float | None = None) -> None:
+    """Move an observation to where it starts or ends; it stays as long."""
+    days = row.end - row.start
+    row.start = end - days if end is not None else row.start if start is None else start
+    row.end = row.start + days if end is None else end
 
 
 def settle_rectangle(mission: Mission) -> None:
@@ -279,6 +303,21 @@ def settle_clusters(mission: Mission, clusters: np.ndarray, told: dict[str, set[
         anchor = anchors[int(CHANCE.integers(len(anchors)))]
         if covered(anchor.ra, anchor.dec, radius) <= free:
             placed.append(mission.made(anchor.ra, anchor.dec, "filled"))
+    _settle_times(mission, [row for row in placed if row.origin == "filled"])
+
+
+def _settle_times(mission: Mission, filled: list[Row]) -> None:
+    """Let what was observed of eFEDS's clusters begin, end, and have been public, as it did and was."""
+    if mission.name == "chandra":
+        _moved(min(filled, key=lambda row: row.start), start=mjd(EFEDS_SPAN[0]))
+        latest = max(filled, key=lambda row: row.end)
+        latest.start = latest.end - 21_608 / 86400  # with the ten digits of a start, this ends at that microsecond
+        _moved(latest, end=mjd(EFEDS_SPAN[1]))
+        return
+    latest = sorted(filled, key=lambda row: row.start)[-(EFEDS_SECRET - 5) :]  # five were displayed
+    for number, row in enumerate(latest):
+        _moved(row, start=mjd("2023-05-02 03:04:05") + 21.25 * number)
+        row.more["public"] = iso(row.end + 380)[:10] + " 00:00:00"
 
 
 def _covering(
@@ -334,13 +373,19 @@ def add_decoys(mission: Mission) -> None:
     for name in WANTED[mission.name]:
         place = PLACES[name]
         radii = RADII[mission.name]
+        chance = np.random.default_rng(51) if name == NEARBY else CHANCE
         for number in range(DECOYS):
             kinds = sorted(radii)
             kind = kinds[number % len(kinds)]
-            far = radii[kind] * ARCMIN + float(CHANCE.uniform(1 / 3600, ARCMIN))
-            mission.made(
-                *beside(place, far, 360.0 * number / DECOYS + 3), "decoy", instrument=_chip(mission.name, kind)
-            )
+            off = float(chance.uniform(1 / 3600, ARCMIN))
+            angle = 360.0 * number / DECOYS + 3
+            spot = beside(place, radii[kind] * ARCMIN + off, angle)
+            if not _beyond(mission.name, spot, radii[kind]):  # it would be in the selection of the other place of M51
+                spot = beside(place, radii[kind] * ARCMIN + 19 / 3600 + off * 41 / 60, angle)
+            start = float(chance.uniform(*_SPAN[mission.name])) if name == NEARBY else None
+            mission.made(*spot, "decoy", instrument=_chip(mission.name, kind), start=start)
+        if name == NEARBY:
+            continue
         if len(radii) > 1:  # inside of what another instrument sees
             low, high = min(radii.values()), max(radii.values())
             kind = min(radii, key=lambda one: radii[one])
@@ -354,7 +399,14 @@ def add_decoys(mission: Mission) -> None:
                 mission.made(*misread, "decoy")
         if mission.name != "rass":
             for number in range(6):
-                mission.made(*beside(place, 0.02, 60.0 * number), "decoy", usable=False)
+                secret = {"public": SECRET[mission.name]} if number % 2 and mission.name in SECRET else {}
+                mission.made(*beside(place, 0.02, 60.0 * number), "decoy", usable=False, **secret)
+
+
+def _beyond(mission: str, spot: tuple[float, float], radius: float) -> bool:
+    """Whether a spot is further than a radius, in arcmin, from every place."""
+    places = np.array([PLACES[name] for name in WANTED[mission]])
+    return bool((apart(unit(places[:, 0], places[:, 1]), unit(*spot)) > radius * ARCMIN + 0.9 / 3600).all())
 
 
 def _chip(mission: str, kind: str) -> str:
@@ -487,7 +539,8 @@ def _subject(row: Row, subjects: Sequence[Any], usual: Any) -> Any:
 
 def _xmm_dict(row: Row) -> dict[str, Any]:
     return {
-        "observation_id": row.obs_id, "revolution": max(1, int((row.start - 51540) / 1.9948)),
+        "observation_id": row.obs_id,
+        "revolution": row.more.get("revolution") or max(1, int((row.start - 51540) / 1.9948)),
         "ra": row.ra, "dec": row.dec, "start_utc": iso(row.start), "duration": round((row.end - row.start) * 86400),
         "proprietary_end_date": row.more.get("public") or iso(row.end + 370)[:10] + " 00:00:00",
         "with_science": "true" if row.usable else "false", "daxa_origin": row.origin,
@@ -498,9 +551,10 @@ def _chandra_dict(row: Row) -> dict[str, Any]:
     return {
         "obsid": row.obs_id, "status": "archived" if row.usable else "scheduled", "name": row.more.get("name", ""),
         "ra": row.ra, "dec": row.dec, "time": round(row.start, 10), "detector": row.instrument, "grating": "NONE",
-        "exposure": round((row.end - row.start) * 86400), "type": "GO", "data_mode": "TE_0046E",
+        "exposure": round((row.end - row.start) * 86400), "type": "GO",
+        "data_mode": row.more.get("data_mode", "TE_0046E"),
         "class": row.more.get("class") or _subject(row, CHANDRA_SUBJECTS, "CLUSTER OF GALAXIES"),
-        "public_date": int(row.end) + 366,
+        "public_date": row.more.get("public", int(row.end) + 366),
         "daxa_origin": row.origin,
     }  # fmt: skip
 
@@ -513,7 +567,7 @@ def _nustar_dict(row: Row) -> dict[str, Any]:
         "time": repr(row.start), "end_time": repr(row.end), "status": "archived" if row.usable else "accepted",
         "observation_mode": "SCIENCE", "instrument_mode": "NORMAL", "spacecraft_mode": "INERTIAL",
         "subject_category": _subject(row, NUSTAR_SUBJECTS, ""), "obs_type": "GO", **exposures, "nupsdout": 0,
-        "issue_flag": 0, "public_date": int(row.end) + 366, "daxa_origin": row.origin,
+        "issue_flag": 0, "public_date": row.more.get("public", int(row.end) + 366), "daxa_origin": row.origin,
     }  # fmt: skip
 
 
@@ -581,8 +635,8 @@ def write_founding(path: Path, made: dict[str, Mission]) -> None:
     """Write what is needed to make files of the tutorial's observations."""
     names = {"xmm": "xmm_pointed", "chandra": "chandra", "nustar": "nustar_pointed", "rosat": "rosat_pointed",
              "rass": "rosat_all_sky"}  # fmt: skip
-    wanted = {"xmm": ("A3667", "PHL 1811", "Abell 907"), "chandra": ("A3667", "PHL 1811"), "nustar": ("PHL 1811",),
-              "rosat": ("A3667",), "rass": ("PHL 1811",)}  # fmt: skip
+    wanted = {"xmm": ("A3667", "PHL 1811", "M51", "Abell 907"), "chandra": ("A3667", "PHL 1811", "M51"),
+              "nustar": ("PHL 1811",), "rosat": ("A3667", "M51"), "rass": ("A3667", "PHL 1811", "M51")}  # fmt: skip
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["mission", "ObsID", "ra", "dec", "start", "seconds", "revolution", "instrument"])
@@ -618,7 +672,8 @@ def _xmm(real: Path, reference: Path, target: Path) -> Mission:
                 clock = [int(part) for part in one["duration"].split()[2].split(":")]
                 days = int(one["duration"].split()[0]) + (clock[0] * 3600 + clock[1] * 60 + clock[2]) / 86400
                 mission.made(float(one["ra"]), float(one["dec"]), "recorded", start=mjd(one["start"]), days=days,
-                             obs_id=one["ObsID"], public=one["proprietary_end_date"] + " 00:00:00")  # fmt: skip
+                             obs_id=one["ObsID"], public=one["proprietary_end_date"] + " 00:00:00",
+                             revolution=int(one["revolution"]))  # fmt: skip
     for obs_id, ra, dec in real_xmm(real):
         if obs_id not in taken:
             taken.add(obs_id)
@@ -639,8 +694,9 @@ def _chandra(reference: Path, target: Path) -> Mission:
             taken.add(one["ObsID"])
             start, end = mjd(one["start"]), mjd(one["end"])
             mission.made(float(one["ra"]), float(one["dec"]), "recorded", start=start, days=end - start,
-                         obs_id=one["ObsID"], instrument=one["instrument"],
-                         **{"class": "AGN UNCLASSIFIED"})  # fmt: skip
+                         obs_id=one["ObsID"], instrument=one["instrument"], data_mode=one["data_mode"],
+                         public=int(mjd(one["proprietary_end_date"])),
+                         **{"class": CLASSES[one["target_category"]]})  # fmt: skip
     for obs_id, start in (
         ("2957", "2001-12-05 01:03:00"),
         ("2958", "2001-12-17 08:12:00"),

@@ -57,6 +57,7 @@ def test_find(daxa):
     none = daxa("find", "Nothing", "--missions", "sample")
     assert none.exit_code == 0 and "sample has none" in none.stdout
     assert daxa("find", "Nothing", "--radius", "wide").exit_code == 2
+    assert daxa("find", "Nothing", "--missions", "").exit_code == 2  # it would be taken for all of them
 
 
 def test_a_mission_that_is_down_costs_itself_and_is_told(daxa):
@@ -76,6 +77,17 @@ def test_build_run_verify(daxa, tmp_path):
     shown = daxa("run", "neb")
     assert shown.exit_code == 0 and shown.stdout.startswith("This run: ") and "The archive is" in shown.stdout
     assert daxa("run", "neb", "image", "--param", "filter").exit_code == 2
+    empty = tmp_path / "empty.txt"
+    empty.write_text("# nothing is left\n")
+    nothing = daxa("run", "neb", "--obs-id", f"@{empty}")
+    assert nothing.exit_code == 2 and "names nothing" in nothing.stderr
+    images = json.loads(daxa("products", "neb", "--kind", "image", "--obs-id", "S0001", "--json").stdout)["products"]
+    assert {(row["obs_id"], row["kind"]) for row in images} == {("S0001", "image")}
+    for option, value in (("--missions", "chandra"), ("--obs-id", "S9999")):
+        unknown = daxa("products", "neb", option, value)
+        assert unknown.exit_code == 1 and repr(value) in unknown.stderr
+    none = daxa("products", "neb", "--kind", "imgae")
+    assert none.exit_code == 0 and "kinds here: " in none.stderr
     same = daxa("update", "neb", "--json")
     assert same.exit_code == 0 and json.loads(same.stdout)["changes"] == {}
     assert daxa("update", "neb").stdout.startswith("nothing has changed")
@@ -103,3 +115,20 @@ def test_build_of_positions_and_of_obsids(daxa, tmp_path):
     assert refused.exit_code == 1 and "ra and dec" in refused.stderr, refused.stderr
     empty = daxa("build", "empty", "--target", "Nothing", "--missions", "sample")
     assert empty.exit_code == 3 and "no mission has observations" in empty.stderr
+
+
+def test_a_warning_is_a_sentence_and_no_line_of_code(daxa, monkeypatch):
+    import warnings
+
+    from daxa.mission.tools import Found
+
+    written = []
+
+    async def look(*_given):
+        written.append(warnings.formatwarning(UserWarning("The catalogue is old."), UserWarning, "code.py", 1))
+        return Found({})
+
+    monkeypatch.setattr("daxa.find", look)
+    usual = warnings.formatwarning
+    assert daxa("find", "Sample Nebula").exit_code == 0
+    assert written == ["daxa: The catalogue is old.\n"] and warnings.formatwarning is usual

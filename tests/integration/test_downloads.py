@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import random
 import tarfile
 
 import anyio
@@ -176,3 +177,22 @@ async def test_a_mounted_copy_serves_in_the_place_of_the_archive(tmp_path):
         report = await mission.download(locations=[(tmp_path / "mount").as_uri()])
         assert not [one for one in running.requests if "/FTP/" in one.url]
     assert {file.state for file in report.files} == {"fetched"} and mission.download_completed
+
+
+async def test_a_plan_tells_bytes_where_listings_round_them(tmp_path):
+    """Apache's pages have three figures of a size: enough to know what is coming."""
+    import daxa_nustar.testing
+    from daxa.mission import NuSTARPointed
+
+    sky, obs_id = Sky(), "60001001002"
+    large = gzip.compress(random.Random(1).randbytes(275_000), mtime=0)
+    places = ("event_cl/nu{}A01_cl.evt.gz", "event_uf/nu{}A_uf.evt.gz", "hk/nu{}A_fpm.hk.gz", "auxil/nu{}_att.fits.gz")
+    files = {one.format(obs_id): large for one in places}
+    daxa_nustar.testing.add_observation(sky, obs_id, 20.0, 5.0, "2015-01-01T00:00:00", "2015-01-02T00:00:00", files)
+    with sky.running_in_thread() as running, use_context(context_of(running, tmp_path)):
+        mission = NuSTARPointed()
+        await mission.filter_on_obs_ids([obs_id])
+        plan = await mission.plan_download()
+        assert not [one for one in running.requests if one.url.endswith(".gz")]
+    assert (len(plan.files), plan.rounded, plan.unknown) == (4, 4, 0) and "about 1.1 MB" in str(plan)
+    assert abs(plan.size - 4 * len(large)) < 0.01 * 4 * len(large)

@@ -15,12 +15,13 @@ from astropy.coordinates import FK4, Galactic, SkyCoord
 from astropy.units import Quantity
 
 from daxa.context import Context, use_context
-from daxa.mission import MISS_INDEX, Chandra, XMMPointed, eROSITACalPV
+from daxa.mission import MISS_INDEX, Chandra, XMMPointed, eRASS1DE, eROSITACalPV
 from daxa.mission.tools import multi_mission_filter_on_positions
 from daxa_demo.samples import efeds_clusters, supernovae
 from daxa_demo.sky import DATA, NAMES
 from daxa_testing.sky import Sky
 
+from ..plugins.recorded import assert_as_displayed
 from ..plugins.skies import context_of
 
 SHOWN = Path(__file__).parents[1] / "data" / "case_studies"
@@ -30,6 +31,8 @@ COUNTS = {
     "PHL 1811": {"xmm_pointed": 2, "chandra": 3, "nustar_pointed": 1, "rosat_all_sky": 1},
     "M51": {"xmm_pointed": 16, "chandra": 28, "rosat_pointed": 6, "rosat_all_sky": 2},
 }
+BY_POSITION = SkyCoord(202.47, 47.2, unit="deg")
+"""M51 as one case study gave it; the name service has it 17 seconds of arc from there."""
 CASES = [(name, mission, count) for name, found in COUNTS.items() for mission, count in found.items()]
 ON_FILE = [case for case in CASES if not case[1].startswith("erosita")]
 pytestmark = pytest.mark.anyio
@@ -136,6 +139,13 @@ def test_what_is_of_no_use_is_there_too(name, mission):
     assert near.sum() >= 6
 
 
+@pytest.mark.parametrize(("mission", "count"), COUNTS["M51"].items())
+async def test_a_position_gives_as_many_observations_as_it_gave(mission, count):
+    assert len(await selected(mission, ("filter_on_positions", BY_POSITION))) == count
+    wider = await selected(mission, ("filter_on_positions", BY_POSITION, more(RADII[mission], LITTLE)))
+    assert len(wider) - count >= 20
+
+
 async def test_the_first_archive_of_the_tutorial_has_24_observations():
     missions = [MISS_INDEX[name]() for name in COUNTS["A3667"]]
     for mission in missions:
@@ -144,6 +154,48 @@ async def test_the_first_archive_of_the_tutorial_has_24_observations():
     assert sum(map(len, tables)) == 24
     assert min(table["start"].min() for table in tables) == pd.Timestamp("1992-04-14 18:55:38.000003")
     assert max(table["end"].max() for table in tables) == pd.Timestamp("2020-04-20 12:23:50")
+
+
+async def test_everything_of_m51_began_and_ended_when_it_did():
+    tables = []
+    for name in COUNTS["M51"]:
+        mission = MISS_INDEX[name]()
+        await mission.filter_on_name("M51")
+        tables.append(mission.filtered_obs_info)
+    assert min(table["start"].min() for table in tables) == pd.Timestamp("1990-07-11 00:00:00")
+    assert max(table["end"].max() for table in tables) == pd.Timestamp("2022-01-08 17:51:21")
+
+
+@pytest.mark.parametrize(
+    ("study", "mission", "but"),
+    [
+        ("efeds", "xmm_pointed", ("proprietary_usable",)),  # of the day it was displayed
+        ("efeds", "chandra", ("instrument",)),  # DAXA split ACIS then
+        ("efeds", "erosita_calpv", ("active_insts",)),  # a column that it had not yet
+        ("xxl", "xmm_pointed", ("proprietary_usable",)),
+        ("xxl", "chandra", ("instrument",)),
+    ],
+)
+async def test_observations_that_were_displayed_are_there_value_for_value(study, mission, but):
+    made = MISS_INDEX[mission]()
+    await made.load()
+    assert_as_displayed(made.all_obs_info, f"{study}_{mission}_filtered_obs_info", but=but, tables=SHOWN)
+
+
+@pytest.mark.parametrize("mission", ["erosita_calpv", "erosita_all_sky_de_dr1"])
+async def test_erositas_own_tables_are_as_they_were_displayed(mission):
+    made = MISS_INDEX[mission]()
+    await made.load()
+    assert_as_displayed(made.all_obs_info, mission)
+
+
+@pytest.mark.parametrize(
+    ("mission", "obs_ids"), [(eRASS1DE, {"134090", "134093"}), (eROSITACalPV, {"300007", "300008"})]
+)
+async def test_what_erosita_has_of_one_place(mission, obs_ids):
+    made = mission()
+    await made.filter_on_positions([133.071, -1.025])
+    assert set(made.filtered_obs_ids) == obs_ids
 
 
 CORNERS = ((39.0, -8.0), (30.0, -2.0))
@@ -185,6 +237,13 @@ async def test_observations_of_a_sample_of_clusters():
             assert set(one["ObsIDs"].split(",")) == set(row["ObsIDs"].split(","))
             assert one["pos_ra"] == pytest.approx(float(row["pos_ra"]), abs=1e-9)
             assert one["pos_dec"] == pytest.approx(float(row["pos_dec"]), abs=1e-9)
+    xm, ch, calpv = (mission.filtered_obs_info for mission in missions)
+    secret = xm["proprietary_end_date"] > pd.Timestamp("2024-04-01")  # when it was recorded
+    assert secret.sum() == 13
+    archived = (calpv, xm[~secret], ch)
+    assert sum(map(len, archived)) == 194
+    assert min(table["start"].min() for table in archived) == pd.Timestamp("1999-11-02 17:31:43.000001")
+    assert max(table["end"].max() for table in archived) == pd.Timestamp("2023-02-26 11:24:55.000001")
     for mission in ("xmm_pointed", "chandra"):
         wider = await selected(mission, ("filter_on_positions", sample, more(RADII[mission], LITTLE)))
         assert len(wider) - counts[mission][0] >= 20

@@ -25,7 +25,7 @@ from tests.stress.terminal import screen
 
 SHARE = 0.05
 """Share of requests that meet a transient fault."""
-MEMORY, OPEN_FILES = 300 * 1024**2, 256
+MEMORY, OPEN_FILES = 300 * 10**6, 256
 """What the downloading process may use."""
 HOSTS = {"HEASARC": "https://heasarc.gsfc.nasa.gov/FTP/", "XSA": AIO}
 """Services that serve files, and an address at the host of each."""

@@ -319,7 +319,9 @@ async def test_one_address_with_many_kinds_of_reply(get):
     inner = tarfile.open(fileobj=outer.extractfile("1184_0404910601.TAR"))
     assert inner.getnames() == ["1184_0404910601_M1S00100AUX.FIT", "1184_0404910601_SCX00000SUM.ASC"]
     nothing, page = await get(AIO + "?obsno=0201901401&level=PPS")
-    assert nothing.content_type == "text/html" and b"<html>" in page
+    assert nothing.content_type == "text/html" and b"<html>" in page and "Content-Length" not in nothing.headers
+    unknown, page = await get(AIO + "?obsno=0404910601&level=PPS&AIOUSER=nobody&AIOPWD=x")
+    assert page == b"" and "Content-Type" not in unknown.headers
     ignored, _ = await get(AIO + "?obsno=0404910601&level=PPS&instname=M1", headers={"Range": "bytes=3-"})
     assert ignored.status == 200
 
@@ -392,6 +394,17 @@ def test_a_command_sees_the_sky_and_its_status_comes_back(tmp_path):
     assert seen["DAXA_TOOL_SAS"] == "/opt/sas" and "DAXA_LOCATIONS" not in seen
     assert "DAXA_XSA_USER" not in seen and seen["DAXA_URL_HEASARC"].startswith("http://127.0.0.1:")
     assert daxa("sky", "--", "/nowhere/program").returncode == 127
+    refused = daxa("sky", "--root", "/dev/null/here", "--", "true")
+    assert refused.returncode == 1 and "cannot be made" in refused.stderr and "Traceback" not in refused.stderr
+
+
+def test_what_a_command_makes_is_kept_apart_from_real_archives_and_stays(tmp_path):
+    show = "import os; print(os.environ['DAXA_OUTPUT'], os.environ['DAXA_CACHE'])"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DAXA_")}
+    done = daxa("sky", "--", sys.executable, "-c", show, env=environment, cwd=tmp_path)
+    output, cache = done.stdout.split()
+    assert output == str(tmp_path / "daxa_sky_output") and not Path(cache).exists()
+    assert list(tmp_path.iterdir()) == []  # nothing is made before something is
 
 
 def test_alone_it_serves_and_prints_its_settings(tmp_path):

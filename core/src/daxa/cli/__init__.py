@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -98,8 +99,23 @@ def cli() -> None:
     """
 
 
+def _warned(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning as the program says it: where in the code it was given is of no interest here."""
+    return f"daxa: {message}\n"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and leave it with its exit status."""
+    usual, warnings.formatwarning = warnings.formatwarning, _warned
+    try:
+        _run(arguments)
+    finally:
+        warnings.formatwarning = usual
+
+
+def _run(arguments: Sequence[str] | None) -> None:
     from daxa.exceptions import DaxaError
 
     try:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from daxa.cli import EXIT_FAILURES
 from daxa.cli.options import (
-    expand_lists,
     json_option,
+    list_option,
     missions_option,
+    obs_id_option,
     out_option,
     plain_rows,
     print_json,
@@ -22,9 +23,13 @@ from daxa.cli.options import (
     report_of,
 )
 from daxa.context import Context, use_context
+from daxa.exceptions import InvalidParameterError
 
 if TYPE_CHECKING:
     from daxa.archive import Archive
+
+
+_WORDS: Final = {"mission": "mission", "obs_id": "observation"}
 
 
 def with_archive(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,15 +99,13 @@ def status(archive: Archive, as_json: bool) -> int | None:
 @click.command()
 @with_archive
 @click.argument("process")
-@click.option("--obs-id", multiple=True, help="ObsIDs, comma-separated, or @FILE.")
-@click.option("--inst", multiple=True, help="Instruments.")
+@obs_id_option
+@list_option("--inst", "Instruments, comma-separated, or @FILE.")
 @click.option("--failed", is_flag=True, help="Failed tasks only, with their error logs.")
 @json_option
-def logs(
-    archive: Archive, process: str, obs_id: tuple[str, ...], inst: tuple[str, ...], failed: bool, as_json: bool
-) -> None:
+def logs(archive: Archive, process: str, obs_id: list[str], inst: list[str], failed: bool, as_json: bool) -> None:
     """Show the logs of PROCESS in the archive NAME."""
-    chosen: dict[str, Any] = {"obs_id": expand_lists(obs_id) or None, "inst": expand_lists(inst) or None}
+    chosen: dict[str, Any] = {"obs_id": obs_id or None, "inst": inst or None}
     texts = archive.get_process_logs(process, **chosen)
     errors = archive.get_process_raw_error_logs(process, **chosen)
     if failed:
@@ -125,17 +128,31 @@ def logs(
 @with_archive
 @click.option("--kind", help="Kind of product, e.g. events, image, quicklook.")
 @missions_option
-@click.option("--obs-id", multiple=True, help="ObsIDs, comma-separated, or @FILE.")
+@obs_id_option
 @json_option
-def products(
-    archive: Archive, kind: str | None, missions: tuple[str, ...], obs_id: tuple[str, ...], as_json: bool
-) -> None:
+def products(archive: Archive, kind: str | None, missions: list[str], obs_id: list[str], as_json: bool) -> None:
     """List the products of the archive NAME with their paths."""
     columns = ["mission", "obs_id", "inst", "subexp", "kind", "variant", "path"]
-    table = archive.products(**({"kind": kind} if kind else {}))
-    for name, given in (("mission", missions), ("obs_id", obs_id)):
-        if given:
-            table = table[table[name].isin(expand_lists(given))]
+    table = archive.products()
+    held = {
+        "mission": archive.mission_names,
+        "obs_id": [str(one) for mission in archive.missions for one in mission.filtered_obs_ids],
+    }
+    for name, wanted in (("mission", missions), ("obs_id", obs_id)):
+        unknown = [one for one in wanted if one not in held[name]]
+        if unknown:
+            raise InvalidParameterError(
+                f"The archive {archive.archive_name!r} has no {_WORDS[name]} {', '.join(map(repr, unknown))}.",
+                expected=f"some of {', '.join(held[name][:20])}",
+                remedy="correct it",
+                value=unknown,
+            )
+        if wanted:
+            table = table[table[name].isin(wanted)]
+    if kind and kind not in set(table["kind"]):
+        kinds = ", ".join(sorted(table["kind"].dropna().unique())) or "none"
+        click.echo(f"There are no products of the kind {kind!r}; kinds here: {kinds}.", err=True)
+    table = table[table["kind"] == kind] if kind else table
     rows = plain_rows(table.sort_values([*columns[:4], "path"], na_position="first"), columns)
     if as_json:
         print_json({"products": rows})

@@ -22,11 +22,23 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(function)
 
 
+def _expanded(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> list[str]:
+    return expand_lists(values)
+
+
+def list_option(name: str, text: str) -> Callable[[F], F]:
+    """Make an option that takes several values, comma-separated or from files; what is given is a list of them."""
+    return click.option(name, multiple=True, callback=_expanded, help=text)
+
+
 def missions_option(function: F) -> F:
     """Add ``--missions``."""
-    return click.option("--missions", multiple=True, help="Internal names, comma-separated, or @FILE; all by default.")(
-        function
-    )
+    return list_option("--missions", "Internal names, comma-separated, or @FILE; all by default.")(function)
+
+
+def obs_id_option(function: F) -> F:
+    """Add ``--obs-id``."""
+    return list_option("--obs-id", "ObsIDs, comma-separated, or @FILE.")(function)
 
 
 def out_option(function: F) -> F:
@@ -42,8 +54,9 @@ def expand_lists(values: Iterable[str]) -> list[str]:
     Raises
     ------
     click.BadParameter
-        If a file cannot be read.
+        If a file cannot be read, or nothing is named although something was given: that would mean everything.
     """
+    values = list(values)
     found: list[str] = []
     for value in values:
         if value.startswith("@"):
@@ -54,7 +67,9 @@ def expand_lists(values: Iterable[str]) -> list[str]:
             lines = (line.partition("#")[0] for line in text.splitlines())
             found += [word for line in lines for word in line.replace(",", " ").split()]
         else:
-            found += [word for word in value.split(",") if word]
+            found += [word for word in (part.strip() for part in value.split(",")) if word]
+    if values and not found:
+        raise click.BadParameter(f"{', '.join(map(repr, values))} names nothing; leave the option out to mean all")
     return found
 
 

@@ -12,8 +12,8 @@ import click
 
 from daxa.cli import EXIT_FAILURES
 from daxa.cli.options import (
-    expand_lists,
     json_option,
+    list_option,
     missions_option,
     out_option,
     print_json,
@@ -44,7 +44,8 @@ def _positions(path: Path) -> Any:
     try:
         return Table.read(path) if path.suffix in (".fits", ".xml", ".vot") else Table.read(path, format="ascii")
     except Exception as problem:  # its readers raise all kinds
-        raise click.BadParameter(f"the table {path} cannot be read: {problem}") from problem
+        told = next(iter(str(problem).strip().splitlines()), type(problem).__name__)
+        raise click.BadParameter(f"the table {path} cannot be read: {told}") from problem
 
 
 def _distance(text: str | None) -> Any:
@@ -78,11 +79,11 @@ def _tell_failures(found: Found) -> int | None:
 @missions_option
 @radius_option
 @json_option
-def find(target: str, missions: tuple[str, ...], radius: str | None, as_json: bool) -> int | None:
+def find(target: str, missions: list[str], radius: str | None, as_json: bool) -> int | None:
     """Ask all missions what they have of TARGET: a name, or RA,DEC in degrees (ICRS)."""
     from daxa.sync import run_sync
 
-    found = run_sync(_asked(_target(target), expand_lists(missions), radius))
+    found = run_sync(_asked(_target(target), missions, radius))
     summary = found.summary()
     if as_json:
         print_json(summary)
@@ -97,7 +98,7 @@ def find(target: str, missions: tuple[str, ...], radius: str | None, as_json: bo
 @click.command()
 @click.argument("name")
 @click.option("--target", help="A name, or RA,DEC in degrees (ICRS).")
-@click.option("--obs-id", multiple=True, help="ObsIDs of one mission, comma-separated, or @FILE.")
+@list_option("--obs-id", "ObsIDs of one mission, comma-separated, or @FILE.")
 @click.option("--positions", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Table of ra, dec.")
 @missions_option
 @radius_option
@@ -124,7 +125,7 @@ def build(name: str, out: Path | None, as_json: bool, **options: Any) -> int | N
 
 
 async def _selected(
-    asked: Any, obs_id: tuple[str, ...], missions: list[str], radius: str | None
+    asked: Any, obs_id: list[str], missions: list[str], radius: str | None
 ) -> tuple[Mapping[str, Mission], int | None]:
     if not obs_id:
         found = await _asked(asked, missions, radius)
@@ -134,7 +135,7 @@ async def _selected(
     from daxa.context import current_context
 
     mission = current_context().registry.mission_class(missions[0])()
-    await mission.filter_on_obs_ids(expand_lists(obs_id))
+    await mission.filter_on_obs_ids(obs_id)
     return {mission.name: mission}, None
 
 
@@ -142,7 +143,7 @@ async def _built(
     name: str,
     as_json: bool,
     *,
-    missions: tuple[str, ...],
+    missions: list[str],
     products: bool | None,
     raw: bool,
     process: bool,
@@ -152,7 +153,7 @@ async def _built(
 ) -> int | None:
     from daxa.archive import Archive
 
-    found, status = await _selected(missions=expand_lists(missions), **selection)
+    found, status = await _selected(missions=missions, **selection)
     if not found:
         click.echo("daxa: no mission has observations of that.", err=True)
         return EXIT_FAILURES

@@ -10,9 +10,9 @@ import click
 from daxa.cli import EXIT_FAILURES
 from daxa.cli.archives import with_archive
 from daxa.cli.options import (
-    expand_lists,
     json_option,
     missions_option,
+    obs_id_option,
     print_json,
     print_report,
     print_table,
@@ -41,7 +41,7 @@ def _parameters(given: tuple[str, ...]) -> dict[str, Any]:
 @with_archive
 @click.argument("process", nargs=-1)
 @missions_option
-@click.option("--obs-id", multiple=True, help="ObsIDs, comma-separated, or @FILE.")
+@obs_id_option
 @click.option("--rerun", help="'failed', or a process or an ObsID whose tasks are run again.")
 @click.option("--force", is_flag=True, help="Run again what is asked for.")
 @click.option("--cores", type=click.IntRange(min=1), help="Most tasks at once.")
@@ -51,8 +51,8 @@ def _parameters(given: tuple[str, ...]) -> dict[str, Any]:
 async def run(
     archive: Archive,
     process: tuple[str, ...],
-    missions: tuple[str, ...],
-    obs_id: tuple[str, ...],
+    missions: list[str],
+    obs_id: list[str],
     rerun: str | None,
     force: bool,
     cores: int | None,
@@ -62,8 +62,8 @@ async def run(
 ) -> int | None:
     """Run processes, and what they need, on the archive NAME; without a name, the recommended chains."""
     options: dict[str, Any] = {
-        "missions": expand_lists(missions) or None,
-        "obs_ids": expand_lists(obs_id) or None,
+        "missions": missions or None,
+        "obs_ids": obs_id or None,
         "rerun": rerun,
         "force": force,
         "num_cores": cores,

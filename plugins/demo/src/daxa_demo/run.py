@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -68,8 +69,8 @@ def build_founding(name: str, out: Path | None = None) -> dict[str, Any]:
 
     root = output_root(out)
     tools = root / ".stand_ins"
-    if not tools.exists():
-        sas.install(tools, version="20.0.0", scenario=scenario())
+    shutil.rmtree(tools, ignore_errors=True)  # it names its own place and this Python, and may have been left half done
+    sas.install(tools, version="20.0.0", scenario=scenario())
     build = importlib.import_module(FOUNDING[name]).build
     with Sky.installed().running_in_thread() as running:
         context = Context(

@@ -85,6 +85,12 @@ class Servlet:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer ``.../data-action-aio?obsno=...``."""
+        response = await self._answered(request)
+        if not response.prepared and "Content-Type" in response.headers:
+            response.enable_chunked_encoding()  # it never tells a length, of words neither
+        return response
+
+    async def _answered(self, request: web.Request) -> web.StreamResponse:
         query = {key.lower(): value for key, value in request.query.items()}
         obs_id = query.get("obsno", "")
         if "aiouser" in query and self.accounts.get(query["aiouser"]) != query.get("aiopwd"):

@@ -17,28 +17,40 @@ import click
 
 _LEADING_ELSEWHERE: Final = ("DAXA_URL_", "DAXA_XSA_", "DAXA_OFFLINE", "DAXA_LOCATIONS")
 """Variables that would lead a command to other servers than the sky's, or to none."""
+OUTPUT: Final = "daxa_sky_output"
+"""Output root in the working directory where none is named: not that of real archives."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.option("--root", type=click.Path(file_okay=False, path_type=Path), help="Directory for cache and output.")
-@click.option("--keep", is_flag=True, help="Keep the temporary directory that is used without --root.")
+@click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    help=f"Directory for cache and output. Without it the cache is temporary, and the output root is ./{OUTPUT}.",
+)
+@click.option("--keep", is_flag=True, help="Keep the temporary cache that is used without --root.")
 @click.option("--json", "as_json", is_flag=True, help="Print the settings as one JSON object.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def sky(root: Path | None, keep: bool, as_json: bool, command: tuple[str, ...]) -> int:
     """Run COMMAND against the offline sky; without one, serve the sky and print its settings.
 
     The command sees the sky's services and nothing else, and has a cache, configuration and output root of its own
-    (the latter unless DAXA_OUTPUT names one). Other settings of the environment hold, such as DAXA_TOOL_SAS.
+    (the latter unless DAXA_OUTPUT or an option of the command names one): what is fetched here never lies among what
+    you have of the real archives. Other settings of the environment hold, such as DAXA_TOOL_SAS.
     """
     from daxa_testing.sky import Sky
 
     made = Path(tempfile.mkdtemp(prefix="daxa-sky-")) if root is None else root.absolute()
-    made.mkdir(parents=True, exist_ok=True)
+    try:
+        made.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise click.ClickException(f"The directory {made} cannot be made: {problem.strerror or problem}.") from problem
     try:
         with Sky.installed().running_in_thread() as running:
             settings = running.environment(made)
-            for problem in running.sky.problems:
-                click.echo(f"left out: {problem}", err=True)
+            if root is None:  # what was made is still there when the same command is run again
+                settings["DAXA_OUTPUT"] = str(Path.cwd() / OUTPUT)
+            for left_out in running.sky.problems:
+                click.echo(f"left out: {left_out}", err=True)
             return _run(command, settings) if command else _wait(settings, as_json=as_json)
     finally:
         if root is None and not keep:
