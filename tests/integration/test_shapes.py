@@ -368,6 +368,7 @@ async def test_data_of_observations_that_failed_lie_aside(arch):
     assert arch.get_failed_logs("calibrate")[1]["sample"]["S0002DEEPU003"] == "samplecal: ERROR no good\n"
     logs = arch.tasks(obs_id="S0002", process="calibrate", state="failed")["log"]
     assert len(logs) == 3 and all(log.startswith(f"{failed}logs/calibrate_S0002") for log in logs)
+    assert all(Path(log).is_file() for log in arch.tasks()["log"].dropna())  # what wrote nothing names no log
     assert {one.state for one in await arch.verify()} == {"intact"}
     assert arch.construct_failed_data_path("sample", "S0002") == failed
 

@@ -59,10 +59,17 @@ def tasks_frame(entries: Iterable[TaskEntry], root: Path) -> pd.DataFrame:
         Rows of the record.
     root : Path
         Directory of the archive, to make paths absolute.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a task. ``log`` is what it wrote to standard output, or else to standard error; a task that wrote
+        nothing has none.
     """
     rows = []
     for entry in entries:
         data_id = entry.key.data_id
+        there = _logs_there(root, entry.log, entry.stderr)
         rows.append(
             {
                 "mission": data_id.mission,
@@ -82,7 +89,7 @@ def tasks_frame(entries: Iterable[TaskEntry], root: Path) -> pd.DataFrame:
                 "cpu_s": entry.cpu_s,
                 "max_rss": entry.max_rss,
                 "host": entry.host,
-                "log": f"{root}/{entry.log}" if entry.log else None,
+                "log": str(there[0]) if there else None,
             }
         )
     floats = ["seconds", "cpu_s", "max_rss"]
@@ -174,6 +181,11 @@ def failures_frame(entries: Iterable[TaskEntry], root: Path) -> pd.DataFrame:
 
 def _telling_log(entry: TaskEntry, root: Path) -> str:
     """The log to look at first: what the program wrote to standard error, or else what it wrote at all."""
-    there = [path for path in (root / one for one in (entry.stderr, entry.log) if one) if path.is_file()]
+    there = _logs_there(root, entry.stderr, entry.log)
     telling = [path for path in there if path.stat().st_size]
     return str((telling or there)[0]) if there else ""
+
+
+def _logs_there(root: Path, *recorded: str | None) -> list[Path]:
+    """Those of a task's logs that are there: one in which nothing was written is not kept."""
+    return [path for path in (root / one for one in recorded if one) if path.is_file()]
