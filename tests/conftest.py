@@ -1,3 +1,5 @@
+import signal
+
 import pytest
 from blockbuster import blockbuster_ctx
 
@@ -5,6 +7,14 @@ from blockbuster import blockbuster_ctx
 @pytest.fixture
 def anyio_backend():
     return "asyncio"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def signals_as_usual():
+    """What tests start finds signals as usual, also where the suite was begun by nohup, or in a shell's background."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
