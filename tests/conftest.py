@@ -2,6 +2,11 @@ import signal
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import HealthCheck, settings
+
+# How long an example takes to make says how busy the machine is, and no test is about that.
+settings.register_profile("not timed", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("not timed")
 
 
 @pytest.fixture

@@ -98,9 +98,10 @@ async def test_the_listings_size_counts_where_the_reply_tells_none(server, net, 
 @pytest.mark.parametrize("name", ["../../evil.FTZ", "/etc/evil.FTZ", ".evil.FTZ", "e" * 300 + ".FTZ", "evil\t.FTZ", ""])
 async def test_a_reply_that_names_itself_oddly_is_kept_under_a_name_of_ours(server, net, tmp_path, name):
     path = server.add("/bare", gzip.compress(FITS, mtime=0), faults.named(name))
-    (found,) = (await net.fetch(remote(server.url(path), path="", unpack="auto"), tmp_path / "raw")).files
-    assert found.path == "product.FIT" and left(tmp_path / "raw") == ["product.FIT"]
-    assert not list(tmp_path.parent.rglob("*evil*"))
+    raw = tmp_path / "here" / "and" / "raw"
+    (found,) = (await net.fetch(remote(server.url(path), path="", unpack="auto"), raw)).files
+    assert found.path == "product.FIT" and left(raw) == ["product.FIT"]
+    assert not list(tmp_path.rglob("*evil*"))
 
 
 async def test_a_whole_part_is_not_asked_for_again(server, net, tmp_path, monkeypatch):
