@@ -33,12 +33,10 @@ def installed(directory):
     "answers",
     [
         {"distribution": "daxa-vela"},
-        {
-            "distribution": "daxa-vela-deep", "levels": "exp", "instruments": "WIDE, DEEP,C",
-            "host": "http://vela.example/x/", "mission": "vela_3", "pretty_name": "Vela-3 Pointed",
-        },
+        {"distribution": "daxa-vela-deep", "levels": "exp", "instruments": "WIDE, DEEP", "host": "http://vela.example/x/"},
+        {"distribution": "daxa-vela3", "mission": "vela_3", "pretty_name": "Vela-3 Pointed", "instruments": "A,B,C"},
     ],
-    ids=["as it comes", "with exposures and names"],
+    ids=["as it comes", "with exposures", "with names"],
 )  # fmt: skip
 def test_what_is_made_passes_its_own_tests(tmp_path, answers):
     made = tmp_path / "made"
