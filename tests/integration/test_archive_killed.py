@@ -1,5 +1,7 @@
 """A head that is killed while it declares an archive, lets it grow, or moves what failed: the same call goes on."""
 
+import os
+import signal
 from pathlib import Path
 
 import daxa_sample.processes
@@ -94,6 +96,28 @@ async def test_adding_that_was_killed_goes_on(context, settings):
         assert arch.mission_names == ["sample", "other"] and arch.version == "0.1.0"
         assert states(arch, mission="other") <= {"succeeded", "reused"}
         assert len(arch.products(mission="other", kind="events")) == 2
+        with pytest.raises(DuplicateMissionError):
+            await arch.add_missions(added)
+
+
+async def test_adding_that_was_interrupted_goes_on(context, settings, monkeypatch):
+    from daxa.archive.downloads import ArchiveDownloads
+
+    real = ArchiveDownloads._place
+
+    def place(self, *arguments, **options):
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(self, *arguments, **options)
+
+    added = await heads.other("S0002")
+    async with Archive("killed", await near()) as arch:
+        with monkeypatch.context() as patched:
+            patched.setattr(ArchiveDownloads, "_place", place)
+            with pytest.raises(KeyboardInterrupt):
+                await arch.add_missions(added)
+        assert arch.mission_names == ["sample", "other"]
+        await arch.add_missions(added)
+        assert states(arch, mission="other") <= {"succeeded", "reused"}
         with pytest.raises(DuplicateMissionError):
             await arch.add_missions(added)
 

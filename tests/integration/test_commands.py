@@ -1,6 +1,8 @@
 """The program's working half: from a target to an archive, runs, and looking at the files again."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import daxa_sample.testing
@@ -64,6 +66,28 @@ def test_a_mission_that_is_down_costs_itself_and_is_told(daxa):
     done = daxa("find", "Sample Nebula", "--missions", "sample,chandra", "--json")
     assert done.exit_code == 3 and set(json.loads(done.stdout)) == {"sample"}
     assert "chandra could not be asked" in done.stderr
+
+
+@pytest.mark.parametrize("processed", [True, False])
+def test_what_is_interrupted_says_so_and_goes_on(daxa, monkeypatch, processed):
+    from daxa.mission import Sample
+
+    real = Sample.remote_files
+
+    async def remote_files(self, obs, want, net):
+        if obs["ObsID"] == "S0002":
+            os.kill(os.getpid(), signal.SIGINT)
+        async for remote in real(self, obs, want, net):
+            yield remote
+
+    options = ("--process", "--json") if processed else ()
+    with monkeypatch.context() as patched:
+        patched.setattr(Sample, "remote_files", remote_files)
+        done = daxa("build", "neb", "--target", "Sample Nebula", "--missions", "sample", *options)
+    assert done.exit_code == 130 and "goes on from there" in done.stderr
+    if processed:
+        assert json.loads(done.stdout)["tasks"]["sample"]["download"] == {"succeeded": 2}
+    assert daxa("run", "neb").exit_code == 0
 
 
 def test_build_run_verify(daxa, tmp_path):

@@ -1,5 +1,8 @@
 """Fetching and processing in one graph: an observation is worked on while others are on their way."""
 
+import os
+import signal
+
 import anyio
 import pytest
 
@@ -112,6 +115,22 @@ async def test_a_declaration_that_was_cut_short_keeps_what_it_fetched(context, m
             states = arch.tasks(process="download").set_index("obs_id")["state"].to_dict()
             assert states == {"S0001": "succeeded", "S0002": "cancelled"}
             assert len(arch.products(obs_id="S0001", kind="events")) == 2
+            assert (await arch.process()).good
+
+
+async def test_ctrl_c_ends_a_declaration_and_whoever_waits_for_it(context, monkeypatch):
+    async def press():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    held_back(monkeypatch, "S0002", press)
+    with pytest.raises(KeyboardInterrupt, match="goes on from there"):
+        await Archive("cut", await sample())
+    with use_context(context):
+        async with Archive("cut") as arch:
+            states = arch.tasks(process="download").set_index("obs_id")["state"].to_dict()
+            assert states == {"S0001": "succeeded", "S0002": "succeeded"}  # what runs is let end
+        monkeypatch.undo()
+        async with Archive("cut", await sample()) as arch:
             assert (await arch.process()).good
 
 

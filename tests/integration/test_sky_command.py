@@ -48,14 +48,16 @@ def test_find_tells_what_was_recorded(started):
     assert list(started.here.iterdir()) == list(started.home.iterdir()) == []
 
 
-def test_a_build_that_was_killed_goes_on(started):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_a_build_that_was_cut_short_goes_on(started, number, status):
     output = started.here / "daxa_sky_output"
     first = started(*BUILD)
     while first.poll() is None and len({path.parent for path in output.glob("*_raw/*/*.FIT")}) < 6:
         time.sleep(0.002)
-    os.killpg(first.pid, signal.SIGKILL)  # asked to stop, it may end everything that it has begun, and that is all
-    first.communicate()
-    assert first.returncode == -signal.SIGKILL
+    os.killpg(first.pid, number)
+    _, told = first.communicate()
+    assert first.returncode == status
+    assert ("Interrupted." in told) == (number == signal.SIGINT)
     before = {path: path.stat().st_mtime_ns for path in output.glob("*_raw/*/*.FIT")}
     second = started(*BUILD)
     out, errors = second.communicate()

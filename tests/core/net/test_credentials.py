@@ -9,7 +9,7 @@ from aiohttp import web
 
 from daxa.context import Context
 from daxa.exceptions import AccessDeniedError, BadReplyError, DAXAConfigError, InvalidParameterError, NetworkError
-from daxa.net.asking import proxy_of
+from daxa.net.asking import proxies_of_the_environment, proxy_of
 from daxa.net.client import Patience, open_net
 from daxa.net.logins import Login, Logins, find_login, known_login, login_of, with_query
 from daxa.specs import Location, RemoteFile, ServiceSpec
@@ -296,8 +296,10 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch):
     async with serving(proxy) as (port, asked):
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
         monkeypatch.setenv("no_proxy", "archive.example")
-        assert proxy_of("http://files.example/a") == f"http://127.0.0.1:{port}"
-        assert proxy_of("http://archive.example/a") is None and proxy_of("https://files.example/a") is None
+        proxies = proxies_of_the_environment()
+        assert proxy_of("http://files.example/a", proxies) == f"http://127.0.0.1:{port}"
+        assert proxy_of("http://archive.example/a", proxies) is None
+        assert proxy_of("https://files.example/a", proxies) is None
         async with net(Context()) as open_one:
             reply = await open_one.get("http://files.example/a?b=1")
     assert reply.status == 200 and asked[0][3]["Host"] == "files.example"
@@ -315,7 +317,8 @@ def test_queries_are_added_where_they_belong():
 @pytest.mark.parametrize("url", ["http://[bad/x", "http://h:port/x", "http://h:99999/x", "http:///x"])
 async def test_what_only_looks_like_an_address_gets_nothing(url):
     logins = Logins(context(1))
-    assert await logins.query(url) == {} and logins.bare(url) == url and proxy_of(url) is None
+    assert await logins.query(url) == {} and logins.bare(url) == url
+    assert proxy_of(url, {}) is None and proxy_of(url, {"http": "http://p:1"}) == (None if "[" in url else "http://p:1")
     if "[" not in url:
         async with net(context(1)) as open_one:
             with pytest.raises(NetworkError):

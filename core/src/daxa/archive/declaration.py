@@ -251,6 +251,8 @@ async def _fetch(
     summary = await run_processes(root, record, missions, dict.fromkeys(missions, (DOWNLOAD,)), request, context)
     if summary.stopped is not None:
         raise summary.stopped
+    if summary.interrupted:  # who waits for the archive shall not go on with a part of it
+        raise KeyboardInterrupt("what was fetched is kept, and the same call goes on from there")
     failed = [file for result in summary.downloads for file in result.files if file.missing]
     if failed and declaration.on_error == "raise":
         raise DAXADownloadError.of(failed)

@@ -59,6 +59,11 @@ class UpdateSummary:
         """Whether everything could be asked, and nothing failed."""
         return not self.failures and all(run.good for run in self.runs)
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was cut short by Ctrl-C or ``cancel``."""
+        return any(run.interrupted for run in self.runs)
+
     def __str__(self) -> str:
         lines = [
             f"{name}: {len(one['new_obs_ids'])} observations are new, {len(one['removed_obs_ids'])} are left out now"
@@ -224,6 +229,8 @@ async def _bring_up(
             params={name: restored(value) for name, value in asked.params.items()},
         )
         runs.append(await run_processes(root, record, held, asked.wanted, request, context))
+        if runs[-1].interrupted:
+            break
     if not any(run.interrupted or run.stopped for run in runs):
         await record.set_meta({UNFINISHED: await anyio.to_thread.run_sync(_not_fetched, record, unfinished, held)})
     return runs

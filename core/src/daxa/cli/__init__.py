@@ -14,6 +14,7 @@ EXIT_OK: Final = 0
 EXIT_ERROR: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_FAILURES: Final = 3
+EXIT_INTERRUPTED: Final = 130
 
 _COMMANDS: Final = {
     "build": ("daxa.cli.targets:build", "Make an archive of a target, of positions, or of ObsIDs."),
@@ -95,7 +96,7 @@ def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> No
 def cli() -> None:
     """Local archives of X-ray observations: select, fetch, reduce, record.
 
-    Exit status: 0 all good, 1 error of environment or input, 2 usage, 3 finished with failures.
+    Exit status: 0 all good, 1 error of environment or input, 2 usage, 3 finished with failures, 130 interrupted.
     """
 
 
@@ -127,8 +128,8 @@ def _run(arguments: Sequence[str] | None) -> None:
         problem.show()
         sys.exit(EXIT_ERROR)
     except click.Abort:
-        click.echo("Interrupted.", err=True)
-        sys.exit(130)
+        click.echo("Interrupted. What was done is kept; the same command goes on from there.", err=True)
+        sys.exit(EXIT_INTERRUPTED)
     except DaxaError as problem:
         click.echo(f"daxa: {problem}", err=True)
         sys.exit(EXIT_ERROR)

@@ -166,11 +166,12 @@ async def _built(
         download=not process,
         on_error="collect",
     ) as archive:
-        if process:
-            await archive.process(num_cores=cores)
+        cut_short = process and (await archive.process(num_cores=cores)).interrupted
         report = report_of(archive)
         if as_json:
             print_json(report)
         else:
             print_report(report)
+        if cut_short:
+            raise click.Abort
         return EXIT_FAILURES if report["failures"] else status

@@ -80,6 +80,8 @@ async def run(
     else:
         click.echo(f"This run: {summary}\n")
         print_report(report)
+    if summary.interrupted:
+        raise click.Abort
     return None if summary.good else EXIT_FAILURES
 
 
@@ -104,6 +106,8 @@ async def update(archive: Archive, cores: int | None, as_json: bool) -> int | No
     else:
         click.echo(f"{summary}\n")
         print_report(report)
+    if summary.interrupted:
+        raise click.Abort
     return None if summary.good else EXIT_FAILURES
 
 

@@ -324,7 +324,7 @@ class Fetching:
         if self.stopped:
             return result("failed", cause=self.stopped[0].message, code=StorageError.code)
         try:
-            if await anyio.to_thread.run_sync(self._is_present, remote, known):
+            if bool(known) and await anyio.to_thread.run_sync(self._is_present, remote, known):
                 return result("present")
             fetched = await self._fetched(remote)
             await self.record.record_file(*self._entries(remote, fetched))

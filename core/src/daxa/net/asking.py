@@ -6,12 +6,12 @@ host does not see the credentials.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 
 from daxa.exceptions import AccessDeniedError, BadReplyError
 from daxa.net.addresses import shown
@@ -24,19 +24,28 @@ REDIRECTIONS: Final = 10
 _ELSEWHERE: Final = frozenset({301, 302, 303, 307, 308})
 
 
-def proxy_of(url: str) -> str | None:
-    """Proxy that the environment names for an address.
+def proxies_of_the_environment() -> Mapping[str, str]:
+    """Proxies that the environment names, by scheme of what is asked for."""
+    import urllib.request
+
+    return urllib.request.getproxies()
+
+
+def proxy_of(url: str, proxies: Mapping[str, str]) -> str | None:
+    """Proxy for an address, given those there are.
 
     The session does not look at the environment itself: it would read ``~/.netrc`` too, and show what stands there to
     whatever host it is sent to.
     """
+    if not proxies:
+        return None
     import urllib.request
 
     try:
         parts = urlsplit(url)
     except ValueError:  # it only looks like an address; the session says so
         return None
-    proxy = urllib.request.getproxies().get(parts.scheme)
+    proxy = proxies.get(parts.scheme)
     return None if proxy is None or urllib.request.proxy_bypass(parts.hostname or "") else proxy
 
 
@@ -50,10 +59,13 @@ class Asking:
         The open session.
     logins : Logins
         Credentials.
+    proxies : Mapping
+        Proxies by scheme; by default as the environment names them now.
     """
 
     session: aiohttp.ClientSession
     logins: Logins
+    proxies: Mapping[str, str] = field(factory=proxies_of_the_environment)
 
     @asynccontextmanager
     async def request(self, method: str, url: str, **options: Any) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -78,7 +90,7 @@ class Asking:
                 yield response
             return
         async with self.session.request(
-            method, url, proxy=proxy_of(url), max_redirects=REDIRECTIONS, **options
+            method, url, proxy=proxy_of(url, self.proxies), max_redirects=REDIRECTIONS, **options
         ) as response:
             yield response
 
@@ -90,7 +102,7 @@ class Asking:
             async with self.session.request(
                 method,
                 with_query(here, query) if query else here,
-                proxy=proxy_of(here),
+                proxy=proxy_of(here, self.proxies),
                 allow_redirects=False,
                 **options,
             ) as response:
@@ -118,4 +130,4 @@ def _refused(url: str) -> AccessDeniedError:
     )
 
 
-__all__ = ["Asking", "proxy_of"]
+__all__ = ["Asking", "proxies_of_the_environment", "proxy_of"]

@@ -107,11 +107,13 @@ class FitsWatch:
         """
         self._size += len(block)
         if self._is_fits is None:
-            self._held += block
-            if len(self._held) < len(MAGIC):
+            if self._held or len(block) < len(MAGIC):  # the usual first block is not copied
+                block = bytes(self._held + block)
+                self._held = bytearray()
+            if len(block) < len(MAGIC):
+                self._held += block
                 return
-            self._is_fits = self._held.startswith(MAGIC)
-            block, self._held = bytes(self._held), bytearray()
+            self._is_fits = block.startswith(MAGIC)
         if self._is_fits and not self._over:
             self._go_on(memoryview(block))
 

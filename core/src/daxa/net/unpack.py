@@ -40,7 +40,7 @@ def _check_growth(packed: int, unpacked: int, what: str) -> None:
 
 
 class Sink:
-    """Takes unpacked bytes: hashes them, looks whether they are a whole FITS file, and writes them if they are kept.
+    """Takes unpacked bytes: looks whether they are a whole FITS file; if they are kept, writes and hashes them.
 
     Parameters
     ----------
@@ -60,9 +60,9 @@ class Sink:
         """Take the next bytes."""
         self.size += len(block)
         self._watch.feed(block)
-        self._digest.update(block)
         if self._stream is not None:
             self._stream.write(block)
+            self._digest.update(block)
 
     def close(self) -> None:
         """Close the file."""
@@ -70,7 +70,7 @@ class Sink:
             self._stream.close()
 
     def end(self) -> str:
-        """Say that there are no more; return their SHA-256.
+        """Say that there are no more; return their SHA-256, empty if they were not kept.
 
         Raises
         ------
@@ -78,7 +78,7 @@ class Sink:
             If more should have come.
         """
         self._watch.end()
-        return self._digest.hexdigest()
+        return "" if self._stream is None else self._digest.hexdigest()
 
 
 def inflated(source: Path, name: str) -> Iterator[bytes]:
@@ -138,7 +138,7 @@ def gunzip(source: Path, target: Path | None, name: str) -> str:
     Returns
     -------
     str
-        SHA-256 of what is unpacked.
+        SHA-256 of what is unpacked, empty if it is not kept.
 
     Raises
     ------
