@@ -4,10 +4,12 @@ The mission is the sample's: observations with telescopes, and sub-exposures of 
 says so.
 """
 
+import asyncio
 import copy
 import html.parser
 import json
 import pickle
+import shutil
 from pathlib import Path
 
 import daxa_sample.processes
@@ -37,11 +39,9 @@ EXPOSURES = {"WIDEU001": "w_u001", "WIDEU002": "w_u002", "DEEPU003": "d_u003"}
 """Those of an observation that are calibrated, with their tokens in file names."""
 
 
-@pytest.fixture
-def tool(tmp_path, monkeypatch):
-    """The software, and a function that says for which exposures it fails from now on."""
-    home = tmp_path / "tools"
-    monkeypatch.setenv("SAMPLETOOLS", daxa_sample.testing.install_tool(home))
+def installed(home):
+    """Install the software; returns its home, and a function that says for which exposures it fails from now on."""
+    where = daxa_sample.testing.install_tool(home)
     program = home / "bin" / "samplecal"
     program.write_text(program.read_text().replace("[ -f", FAILS + "[ -f", 1))
     (home / "fails").mkdir()
@@ -52,6 +52,13 @@ def tool(tmp_path, monkeypatch):
         for obs_id, exposure in names:
             (home / "fails" / f"{obs_id.lower()}_{EXPOSURES[exposure]}_raw.fits").touch()
 
+    return where, fail_for
+
+
+@pytest.fixture
+def tool(tmp_path, monkeypatch):
+    where, fail_for = installed(tmp_path / "tools")
+    monkeypatch.setenv("SAMPLETOOLS", where)
     return fail_for
 
 
@@ -71,14 +78,31 @@ async def declared(name="shapes", obs_ids=("S0001", "S0002"), **options):
     return await Archive(name, mission, **{"download_products": False, **options})
 
 
+@pytest.fixture(scope="module")
+def processed(sky, tmp_path_factory):
+    """The output root of an archive in which one exposure of S0001 failed, and everything of S0002."""
+    root = tmp_path_factory.mktemp("shapes")
+
+    async def process():
+        async with await declared() as made:
+            await made.run("merge", disable_progress=True)
+
+    with pytest.MonkeyPatch.context() as patched:
+        where, fail_for = installed(root / "tools")
+        patched.setenv("SAMPLETOOLS", where)
+        patched.setattr(daxa_sample.processes.merge, "final", True)
+        fail_for(("S0001", "WIDEU002"), *(("S0002", exposure) for exposure in EXPOSURES))
+        with use_context(Context(**sky.settings(), output=str(root / "output"), cache=str(root / "cache"))):
+            asyncio.run(process())
+    return root / "output"
+
+
 @pytest.fixture
-async def arch(context, tool):
-    """One exposure of S0001 failed, and everything of S0002."""
-    tool(("S0001", "WIDEU002"), *(("S0002", exposure) for exposure in EXPOSURES))
-    made = await declared()
-    await made.run("merge", disable_progress=True)
-    yield made
-    await made.close()
+async def arch(context, processed, tmp_path):
+    """A copy of it, of the test's own."""
+    shutil.copytree(processed, tmp_path / "output")
+    async with Archive("shapes") as made:
+        yield made
 
 
 SUCCESS = {

@@ -56,25 +56,32 @@ class LoadRecord:
     error: str | None = None
 
 
-def _entry_points() -> list[tuple[importlib.metadata.EntryPoint, importlib.metadata.Distribution | None]]:
+@frozen
+class _Source:
+    """Where a plugin comes from; what damaged metadata do not tell is empty."""
+
+    name: str = ""
+    version: str = ""
+    location: str = ""
+
+    @classmethod
+    def of(cls, dist: importlib.metadata.Distribution | None) -> _Source:
+        """Read the metadata of a distribution, once: each look at its name would parse all of them again."""
+        if dist is None:
+            return cls()
+        try:
+            metadata: Any = dist.metadata
+            name, version = str(metadata["Name"] or ""), str(metadata["Version"] or "")
+        except Exception:  # noqa: BLE001 - damaged metadata take nothing down
+            name = version = ""
+        return cls(name, version, str(dist.locate_file("")))
+
+
+def _entry_points() -> list[tuple[importlib.metadata.EntryPoint, _Source]]:
     """All entry points of the group, sorted by distribution, so that the order does not depend on the disk's."""
-    found = [(point, point.dist) for point in importlib.metadata.entry_points(group=hookspecs.ENTRY_POINT_GROUP)]
-    return sorted(found, key=lambda pair: (_name_of(pair[1], ""), pair[0].name, pair[0].value))
-
-
-def _name_of(dist: importlib.metadata.Distribution | None, otherwise: str) -> str:
-    """Name of a distribution; metadata that is damaged has none."""
-    try:
-        return str(dist.name or otherwise) if dist is not None else otherwise
-    except Exception:  # noqa: BLE001 - damaged metadata take nothing down
-        return otherwise
-
-
-def _version_of(dist: importlib.metadata.Distribution | None) -> str:
-    try:
-        return str(dist.version or "") if dist is not None else ""
-    except Exception:  # noqa: BLE001 - damaged metadata take nothing down
-        return ""
+    points = importlib.metadata.entry_points(group=hookspecs.ENTRY_POINT_GROUP)
+    found = [(point, _Source.of(point.dist)) for point in points]
+    return sorted(found, key=lambda pair: (pair[1].name, pair[0].name, pair[0].value))
 
 
 def _import_fault(problem: BaseException) -> str:
@@ -152,16 +159,16 @@ class Plugins:
 
     def discover(self) -> None:
         """Load what is installed. A plugin that cannot be loaded is recorded with its error, and left out."""
-        for point, dist in _entry_points():
-            if _name_of(dist, "unknown") in self.blocked:
+        for point, source in _entry_points():
+            if (source.name or "unknown") in self.blocked:
                 continue
             began = time.perf_counter()
             try:
                 plugin = point.load()
             except (Exception, SystemExit) as problem:  # noqa: BLE001 - whatever a plugin does, the others load
-                self._record(point.name, dist, time.perf_counter() - began, None, _import_fault(problem))
+                self._record(point.name, source, time.perf_counter() - began, None, _import_fault(problem))
                 continue
-            self.register(plugin, point.name, dist, seconds=time.perf_counter() - began)
+            self._take(plugin, point.name, source, time.perf_counter() - began)
 
     def register(
         self,
@@ -184,6 +191,9 @@ class Plugins:
         seconds : float
             Time its import took.
         """
+        return self._take(plugin, name, _Source.of(dist), seconds)
+
+    def _take(self, plugin: Any, name: str, source: _Source, seconds: float) -> LoadRecord:
         faults = check_hooks(plugin)
         info = PluginInfo()
         describe = getattr(plugin, "daxa_plugin_info", None)
@@ -203,27 +213,27 @@ class Plugins:
             faults.append(f"it was written for API {info.api}, the oldest honoured is {OLDEST_API}: update the plugin")
         if not faults:
             try:
-                self._manager.register(plugin, name=f"{_name_of(dist, '')}:{name}")
-                self._owner[id(plugin)] = _name_of(dist, name)
+                self._manager.register(plugin, name=f"{source.name}:{name}")
+                self._owner[id(plugin)] = source.name or name
             except Exception as problem:  # noqa: BLE001 - a plugin's fault is reported, never passed on
                 faults.append(str(problem))
-        return self._record(name, dist, seconds, info.api, "; ".join(faults) or None)
+        return self._record(name, source, seconds, info.api, "; ".join(faults) or None)
 
     def _record(
         self,
         name: str,
-        dist: importlib.metadata.Distribution | None,
+        source: _Source,
         seconds: float,
         api: int | None,
         error: str | None,
     ) -> LoadRecord:
         if error:
-            log.warning("plugin %s of %s is left out: %s", name, _name_of(dist, "unknown"), error)
+            log.warning("plugin %s of %s is left out: %s", name, source.name or "unknown", error)
         record = LoadRecord(
             name=name,
-            distribution=_name_of(dist, name),
-            version=_version_of(dist),
-            location=str(dist.locate_file("")) if dist is not None else "",
+            distribution=source.name or name,
+            version=source.version,
+            location=source.location,
             api=api,
             seconds=seconds,
             error=error,

@@ -1,5 +1,6 @@
 """Sample's part of the offline sky, and a stand-in for its software: what its tests, and the project's, run against."""
 
+import functools
 import io
 import stat
 from pathlib import Path
@@ -44,6 +45,7 @@ def add_files(sky, obs_id):
         sky.add_file(f"{FILES}{obs_id}/{obs_id.lower()}_{token}_{name}_raw.fits", content)
 
 
+@functools.cache
 def event_list(obs_id, start, seconds, seed=0, events=2000):
     """Make an event list: a source in the middle of a field. The header says that it is generated."""
     import numpy as np
