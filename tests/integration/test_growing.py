@@ -1,6 +1,8 @@
 """Archives that grow: more missions, new observations, and the same work done for them."""
 
+import os
 import shutil
+import signal
 
 import anyio.to_thread
 import daxa_sample.testing
@@ -148,6 +150,30 @@ async def test_a_mission_taken_whole_is_taken_whole_again(context, monkeypatch):
     await arch.close()
     async with Archive("whole") as again:
         assert not (await again.update()).changes and len(again["sample"]) == 4
+
+
+async def test_an_update_that_is_interrupted_starts_no_further_run(context, monkeypatch):
+    from daxa.mission import Sample
+
+    real = Sample.remote_files
+
+    async def remote_files(self, obs, want, net):
+        os.kill(os.getpid(), signal.SIGINT)
+        async for remote in real(self, obs, want, net):
+            yield remote
+
+    async with Archive("cut", await near()) as arch:
+        await arch.run("summary", disable_progress=True)
+        await arch.run("image", timeout=600, disable_progress=True)
+        tomorrow(monkeypatch, with_a_new_one)
+        shutil.rmtree(context.config.cache)
+        with monkeypatch.context() as patched:
+            patched.setattr(Sample, "remote_files", remote_files)
+            summary = await arch.update()
+        assert summary.interrupted and not summary.good and len(summary.runs) == 1
+        again = await arch.update()
+        assert not again.interrupted and len(again.runs) == 2
+        assert set(arch.tasks(obs_id="S0004", process="download")["state"]) <= {"succeeded", "reused"}
 
 
 async def test_what_is_not_public_yet_is_not_taken_in(context, monkeypatch):
