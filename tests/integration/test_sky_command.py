@@ -24,10 +24,10 @@ def started(tmp_path):
     home.mkdir()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DAXA_", "XDG_"))}
 
-    def start(*arguments):
+    def start(*arguments, **settings):
         return subprocess.Popen(
             [*DAXA, "sky", "--", *DAXA, *arguments],
-            cwd=here, env={**kept, "HOME": str(home)}, text=True,
+            cwd=here, env={**kept, "HOME": str(home), **settings}, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
@@ -49,17 +49,18 @@ def test_find_tells_what_was_recorded(started):
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
-def test_a_build_that_was_cut_short_goes_on(started, number, status):
+def test_a_build_that_was_cut_short_goes_on(started, tmp_path, number, status):
     output = started.here / "daxa_sky_output"
-    first = started(*BUILD)
-    while first.poll() is None and len({path.parent for path in output.glob("*_raw/*/*.FIT")}) < 6:
-        time.sleep(0.002)
+    told = tmp_path / "events"
+    told.touch()
+    first = started(*BUILD, DAXA_EVENTS=str(told))
+    while first.poll() is None and told.read_text().count('"ObservationFetched"') < 6:
+        time.sleep(0.02)
     os.killpg(first.pid, number)
-    _, told = first.communicate()
+    _, errors = first.communicate()
     assert first.returncode == status
-    if number == signal.SIGINT:  # what it had begun was let end, and that may be everything
-        assert told.lstrip() == "Interrupted. What was done is kept; the same command goes on from there.\n"
-        return
+    if number == signal.SIGINT:
+        assert errors.lstrip() == "Interrupted. What was done is kept; the same command goes on from there.\n"
     before = {path: path.stat().st_mtime_ns for path in output.glob("*_raw/*/*.FIT")}
     second = started(*BUILD)
     out, errors = second.communicate()
